@@ -1,0 +1,81 @@
+//! What the tests need beyond the build: programs they drive, clippy for the BPF side, promtool.
+//!
+//! Deliberately lacks anything that leaves a service running.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::apt::Apt;
+use super::probe::{Channel, Compiler};
+use crate::process::{self, program, say};
+
+/// Traffic, network namespaces, firewall rules.
+const DRIVEN_BY_TESTS: [&str; 4] = ["python3", "python3-requests", "iproute2", "nftables"];
+const DEBIAN_CLIPPY: &str = "rust-web-clippy";
+/// Debian only has promtool inside its server package.
+const PROMTOOL: &str = "/usr/local/bin/promtool";
+
+pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
+    if compiler.channel == Channel::Nightly {
+        nightly_clippy(compiler, apt)?;
+    }
+    if !apt.exists {
+        say("tests: no apt-get; they need python3 with requests, ip, nft and, for one of them, promtool");
+        return Ok(());
+    }
+    let mut packages = DRIVEN_BY_TESTS.to_vec();
+    if compiler.is_debians {
+        packages.push(DEBIAN_CLIPPY);
+    }
+    apt.install(&packages)?;
+    promtool(apt)
+}
+
+/// Clippy for the BPF programs has to come from where their compiler does. A compiler that somebody linked by
+/// hand may have none; lint does without it then.
+fn nightly_clippy(nightly: &Compiler, apt: &Apt) -> Result<()> {
+    if nightly.has_clippy() {
+        return Ok(());
+    }
+    apt.need_network("clippy for nightly")?;
+    say("clippy: adding the component to nightly");
+    process::run_quietly(program("rustup").args(["component", "add", "clippy", "--toolchain", "nightly"]))
+}
+
+/// Takes promtool alone out of Debian's package: installing the package starts a server on a machine with
+/// systemd, and pulls in a dozen packages for its pages.
+fn promtool(apt: &mut Apt) -> Result<()> {
+    let installed = Path::new(PROMTOOL).is_file().then(|| PathBuf::from(PROMTOOL));
+    if let Some(found) = process::find_in_path("promtool").or(installed) {
+        say(&format!("promtool: {}", found.display()));
+        return Ok(());
+    }
+    apt.need_network("promtool")?;
+    say(&format!("promtool: taking it out of Debian's package prometheus, to {PROMTOOL}"));
+    apt.update();
+    let folder = process::target_dir()?.join("promtool");
+    let unpacked = folder.join("unpacked");
+    if folder.exists() {
+        // Left by a run that failed half-way, perhaps with an older package.
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    fs::create_dir_all(&unpacked).with_context(|| format!("cannot create {}", folder.display()))?;
+    process::run_quietly(program("apt-get").args(["-qq", "download", "prometheus"]).current_dir(&folder))?;
+    let package = only_package(&folder)?;
+    process::run_quietly(program("dpkg-deb").arg("--extract").args([&package, &unpacked]))?;
+    let tool = unpacked.join("usr/bin/promtool");
+    let tool = tool.to_str().context("the target folder's path is not UTF-8")?;
+    process::run_quietly(&mut apt.root().command(&["install", "-m", "755", tool, PROMTOOL])?)?;
+    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
+}
+
+fn only_package(folder: &Path) -> Result<PathBuf> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .context("apt-get downloaded no package")
+}
