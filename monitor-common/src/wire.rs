@@ -1,0 +1,287 @@
+//! Wire types, written by BPF and read by user space on the same machine: native byte order unless said otherwise,
+//! integers only, explicit padding, sizes asserted at compile time. Zero stands for "not known" throughout.
+
+use core::mem::{offset_of, size_of};
+
+#[cfg(feature = "zerocopy")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// A task of the kernel, taken while it was the current one.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "zerocopy", derive(FromBytes, IntoBytes, Immutable, KnownLayout))]
+pub struct RawTask {
+    /// When the process started, in nanoseconds since boot (`task_struct.start_boottime` of the group leader).
+    pub start_time: u64,
+    /// Process id (thread group id) in the initial pid namespace.
+    pub tgid: u32,
+    /// Thread id in the initial pid namespace.
+    pub tid: u32,
+    /// Real user id.
+    pub uid: u32,
+    /// `task_struct.flags`.
+    pub flags: u32,
+    /// Name of the group leader, NUL-padded.
+    pub comm: [u8; 16],
+}
+
+/// `PF_KTHREAD` in `task_struct.flags` (`include/linux/sched.h`, 5.10–7.x): the task is a kernel thread.
+pub const PF_KTHREAD: u32 = 0x0020_0000;
+
+/// How an owner became known; zero is "there is none".
+pub mod origin {
+    /// The task called connect(2).
+    pub const CONNECT: u8 = 1;
+    /// The task called listen(2); accepted children inherit the record.
+    pub const LISTEN: u8 = 2;
+    /// The task was at work on the socket under its lock: it closed it, shut it down or read it.
+    pub const ACTED: u8 = 3;
+}
+
+/// Who owns a socket.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "zerocopy", derive(FromBytes, IntoBytes, Immutable, KnownLayout))]
+pub struct RawOwner {
+    /// The owning task.
+    pub task: RawTask,
+    /// When this record was made, in nanoseconds since boot.
+    pub recorded_at: u64,
+    /// Id of the task's cgroup in the unified hierarchy.
+    pub cgroup_id: u64,
+    /// Network namespace of the socket: inode number of `/proc/PID/ns/net`.
+    pub netns: u32,
+    /// One of [`origin`].
+    pub origin: u8,
+    /// One of [`role`].
+    pub role: u8,
+    /// Explicit padding.
+    pub reserved: [u8; 2],
+}
+
+/// Which end of a connection a socket is.
+pub mod role {
+    /// It connected.
+    pub const CLIENT: u8 = 1;
+    /// It listens or was accepted.
+    pub const SERVER: u8 = 2;
+}
+
+/// What is remembered of a socket while it lives.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawSocketRecord {
+    /// Its owner.
+    pub owner: RawOwner,
+    /// When it became ESTABLISHED, in nanoseconds since boot.
+    pub established_at: u64,
+    /// State that it left last for CLOSE.
+    pub state_before_close: u8,
+    /// State in which `tcp_receive_reset` fired without proof of an RST.
+    pub unproven_receive: u8,
+    /// Whether the event of that call was lost.
+    pub unproven_lost: u8,
+    /// Explicit padding.
+    pub reserved: [u8; 5],
+}
+
+/// A connection: addresses as IPv6, IPv4 ones v4-mapped; ports in host order. Aligned so that an address is two words.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "zerocopy", derive(FromBytes, IntoBytes, Immutable, KnownLayout))]
+pub struct RawTuple {
+    /// Address of this end.
+    pub local_addr: [u8; 16],
+    /// Address of the other end.
+    pub peer_addr: [u8; 16],
+    /// Port of this end.
+    pub local_port: u16,
+    /// Port of the other end.
+    pub peer_port: u16,
+    /// Network namespace of the socket.
+    pub netns: u32,
+}
+
+/// What is remembered of a connection after its end.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawClosed {
+    /// Its last owner.
+    pub owner: RawOwner,
+    /// When it became ESTABLISHED, in nanoseconds since boot.
+    pub established_at: u64,
+    /// When it was closed, in nanoseconds since boot.
+    pub closed_at: u64,
+}
+
+/// Headers of the packet that provoked a reset.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "zerocopy", derive(FromBytes, IntoBytes, Immutable, KnownLayout))]
+pub struct RawTrigger {
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// Payload bytes, from the IP length.
+    pub payload: u32,
+    /// Window, not scaled.
+    pub window: u16,
+    /// IPv4 identification; 0 for IPv6.
+    pub ip_id: u16,
+    /// TCP flags: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.
+    pub flags: u8,
+    /// IPv4 TTL or IPv6 hop limit.
+    pub ttl: u8,
+    /// IP version, 4 or 6; 0 when no packet provoked the reset.
+    pub ip_version: u8,
+    /// Explicit padding.
+    pub reserved: u8,
+}
+
+/// Bits of [`RawResetEvent::marks`].
+pub mod mark {
+    /// The tracepoint gave a reason.
+    pub const HAS_REASON: u16 = 1;
+    /// The socket is a full one: fields beyond the addresses are valid.
+    pub const FULL_SOCKET: u16 = 2;
+    /// `owner` is the last owner of a connection that is closed.
+    pub const CLOSED: u16 = 4;
+    /// `tcp_receive_reset` in a state in which it also fires for data after a shutdown.
+    pub const UNPROVEN: u16 = 8;
+    /// The reset answers data after a shutdown: `tcp_receive_reset` fired just before for this very socket.
+    pub const REFUTES_RECEIVE: u16 = 16;
+    /// A subflow of MPTCP.
+    pub const MPTCP: u16 = 32;
+    /// The local user held the socket lock (`sk_lock.owned`): current was at work on the socket.
+    pub const OWNED: u16 = 64;
+}
+
+/// Values of [`RawResetEvent::direction`].
+pub mod direction {
+    /// This host's stack sent an RST.
+    pub const SENT: u8 = 1;
+    /// An RST reached a local socket.
+    pub const RECEIVED: u8 = 2;
+}
+
+/// One reset as a BPF program saw it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "zerocopy", derive(FromBytes, IntoBytes, Immutable, KnownLayout))]
+pub struct RawResetEvent {
+    /// Nanoseconds since boot (`CLOCK_BOOTTIME`).
+    pub time: u64,
+    /// Address of the `struct sock`; tells sockets apart, nothing else.
+    pub socket: u64,
+    /// Socket cookie.
+    pub cookie: u64,
+    /// Inode number of the socket in sockfs.
+    pub inode: u64,
+    /// When the connection became ESTABLISHED, in nanoseconds since boot.
+    pub established_at: u64,
+    /// When the connection was closed, with [`mark::CLOSED`], in nanoseconds since boot.
+    pub closed_at: u64,
+    /// `tcp_sock.bytes_sent`.
+    pub bytes_sent: u64,
+    /// `tcp_sock.bytes_acked`.
+    pub bytes_acked: u64,
+    /// `tcp_sock.bytes_received`.
+    pub bytes_received: u64,
+    /// `sk_lingertime` in ticks.
+    pub lingertime: u64,
+    /// The owner of the socket.
+    pub owner: RawOwner,
+    /// The current task; only `tgid` and `tid` unless [`mark::OWNED`].
+    pub current: RawTask,
+    /// The connection, seen from the local socket.
+    pub tuple: RawTuple,
+    /// The packet that provoked the reset.
+    pub trigger: RawTrigger,
+    /// Number in `enum sk_rst_reason`, with [`mark::HAS_REASON`].
+    pub reason: u32,
+    /// `sk_uid`.
+    pub uid: u32,
+    /// `sk_mark`.
+    pub so_mark: u32,
+    /// `sk_err`.
+    pub sk_err: i32,
+    /// Low half of the kernel's jiffies at the event: the base of `lsndtime` and `lrcvtime`.
+    pub jiffies: u32,
+    /// `tcp_sock.snd_una`.
+    pub snd_una: u32,
+    /// `tcp_sock.snd_nxt`.
+    pub snd_nxt: u32,
+    /// `tcp_sock.write_seq`.
+    pub write_seq: u32,
+    /// `tcp_sock.rcv_nxt`.
+    pub rcv_nxt: u32,
+    /// `tcp_sock.copied_seq`.
+    pub copied_seq: u32,
+    /// `tcp_sock.packets_out`.
+    pub packets_out: u32,
+    /// `tcp_sock.srtt_us`: eighths of microseconds.
+    pub srtt_us: u32,
+    /// `tcp_sock.mdev_us`: quarters of microseconds.
+    pub mdev_us: u32,
+    /// `tcp_sock.total_retrans`.
+    pub total_retrans: u32,
+    /// `tcp_sock.lsndtime`: jiffies at the last data sent.
+    pub lsndtime: u32,
+    /// `icsk_ack.lrcvtime`: jiffies at the last data received.
+    pub lrcvtime: u32,
+    /// `icsk_user_timeout` in milliseconds.
+    pub user_timeout: u32,
+    /// `tcp_sock.keepalive_time` in ticks; 0 means the namespace's default.
+    pub keepalive_time: u32,
+    /// `tcp_sock.keepalive_intvl` in ticks; 0 means the namespace's default.
+    pub keepalive_intvl: u32,
+    /// `tcp_sock.linger2` in ticks.
+    pub linger2: i32,
+    /// `sk_ack_backlog`: length of a listener's accept queue.
+    pub ack_backlog: u32,
+    /// `sk_max_ack_backlog`: limit of a listener's accept queue.
+    pub max_ack_backlog: u32,
+    /// Low half of `sk_flags`.
+    pub sk_flags: u32,
+    /// `sk_family`: 2 for `AF_INET`, 10 for `AF_INET6`, 0 when there is no socket.
+    pub family: u16,
+    /// Bits of [`mark`].
+    pub marks: u16,
+    /// One of [`direction`].
+    pub direction: u8,
+    /// TCP state before the reset; 0 when there is no socket.
+    pub state: u8,
+    /// TCP state at the tracepoint.
+    pub state_at_event: u8,
+    /// `sk_shutdown`.
+    pub shutdown: u8,
+    /// `tcp_sock.keepalive_probes`; 0 means the namespace's default.
+    pub keepalive_probes: u8,
+    /// `icsk_probes_out`: keepalive or window probes without an answer.
+    pub probes_out: u8,
+    /// Explicit padding.
+    pub reserved: [u8; 6],
+}
+
+/// Bit of `SOCK_DEAD` in `sk_flags` (`include/net/sock.h`, `enum sock_flags`, 5.10–7.x): no process holds the socket.
+pub const SOCK_DEAD: u32 = 0;
+/// Bit of `SOCK_KEEPOPEN` in `sk_flags`: `SO_KEEPALIVE` is set.
+pub const SOCK_KEEPOPEN: u32 = 3;
+/// Bit of `SOCK_LINGER` in `sk_flags`: `SO_LINGER` is set.
+pub const SOCK_LINGER: u32 = 4;
+
+const _: () = {
+    assert!(size_of::<RawTask>() == 40);
+    assert!(size_of::<RawOwner>() == 64);
+    assert!(size_of::<RawSocketRecord>() == 80);
+    assert!(size_of::<RawTuple>() == 40);
+    assert!(size_of::<RawClosed>() == 80);
+    assert!(size_of::<RawTrigger>() == 20);
+    assert!(size_of::<RawResetEvent>() == 352);
+    assert!(offset_of!(RawResetEvent, owner) == 80);
+    assert!(offset_of!(RawResetEvent, tuple) == 184);
+    assert!(offset_of!(RawResetEvent, trigger) == 224);
+    assert!(offset_of!(RawResetEvent, reason) == 244);
+    assert!(offset_of!(RawResetEvent, family) == 336);
+};

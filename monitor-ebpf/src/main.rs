@@ -1,0 +1,35 @@
+//! The BPF object: programs that observe resets and socket states, count, and copy what the kernel knows into one
+//! wire event. They never decide why a reset happened, and never touch a packet or a socket.
+#![no_std]
+#![no_main]
+#![feature(core_intrinsics)]
+#![expect(internal_features, reason = "the only atomic add that the BPF target has is an intrinsic")]
+#![expect(
+    unsafe_code,
+    reason = "BPF programs read kernel memory through raw pointers that the verifier checks"
+)]
+
+mod globals;
+mod maps;
+
+mod count;
+mod event;
+mod packet;
+mod record;
+mod sock;
+mod task;
+
+mod inet_sock_set_state;
+mod tcp_destroy_sock;
+mod tcp_receive_reset;
+mod tcp_send_reset;
+
+/// Never reached: the build refuses an object that holds a panic. The compiler wants one all the same.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,164 @@
+//! What is remembered of a socket: its owner, when it was established, the state it left for CLOSE. Kept in socket
+//! storage, which dies with the socket and is inherited by accepted children; where tracing programs cannot use that,
+//! in a hash by the socket's address, with listeners found by their address and port.
+
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_sk_storage_get};
+use resetmon_common::wire::{PF_KTHREAD, RawClosed, RawOwner, RawSocketRecord, RawTuple, origin};
+
+use crate::{
+    globals::{HAS_SK_STORAGE, has},
+    maps::{CLOSED, LISTENERS, SOCKET_HASH, SOCKETS},
+    sock::Sock,
+    task,
+};
+
+/// `BPF_SK_STORAGE_GET_F_CREATE` (`include/uapi/linux/bpf.h`).
+const CREATE: u64 = 1;
+
+/// The record of a full socket, if it has one.
+#[inline(always)]
+pub(crate) fn get(sock: Sock) -> Option<&'static mut RawSocketRecord> {
+    if has(&HAS_SK_STORAGE) {
+        in_storage(sock, core::ptr::null_mut(), 0)
+    } else {
+        let record = SOCKET_HASH.get_ptr_mut(sock.as_ptr() as u64)?;
+        // SAFETY: a map value; it is only written under the socket's lock.
+        Some(unsafe { &mut *record })
+    }
+}
+
+/// The record of a full socket, made empty if it has none.
+#[inline(always)]
+pub(crate) fn get_or_create(sock: Sock) -> Option<&'static mut RawSocketRecord> {
+    if has(&HAS_SK_STORAGE) {
+        return in_storage(sock, core::ptr::null_mut(), CREATE);
+    }
+    if let Some(record) = get(sock) {
+        return Some(record);
+    }
+    let empty = RawSocketRecord::default();
+    SOCKET_HASH.insert(sock.as_ptr() as u64, empty, 0).ok()?;
+    get(sock)
+}
+
+#[inline(always)]
+fn in_storage(sock: Sock, value: *mut RawSocketRecord, flags: u64) -> Option<&'static mut RawSocketRecord> {
+    let map = (&raw const SOCKETS).cast_mut().cast::<c_void>();
+    // SAFETY: the helper takes a full socket and answers null when it cannot give a record; the record lives as long as
+    // the socket, which the tracepoint's caller holds.
+    unsafe {
+        bpf_sk_storage_get(map, sock.as_ptr().cast_mut().cast(), value.cast(), flags)
+            .cast::<RawSocketRecord>()
+            .as_mut()
+    }
+}
+
+/// Makes the current task the owner.
+#[inline(always)]
+pub(crate) fn own(owner: &mut RawOwner, sock: Sock, origin: u8, role: u8) {
+    task::write_current(&mut owner.task);
+    // SAFETY: the helpers take no arguments.
+    unsafe {
+        owner.recorded_at = bpf_ktime_get_boot_ns();
+        owner.cgroup_id = bpf_get_current_cgroup_id();
+    }
+    owner.netns = sock.netns();
+    owner.origin = origin;
+    owner.role = role;
+}
+
+/// Makes the current task, which is closing or shutting down the socket, the owner of a connection whose owner is
+/// unknown or only inherited from its listener. Kernel threads close on behalf of others and own nothing.
+#[inline(always)]
+pub(crate) fn own_if_better(owner: &mut RawOwner, sock: Sock) {
+    if owner.origin != 0 && owner.origin != origin::LISTEN {
+        return;
+    }
+    let mut current = RawOwner::default();
+    let role = owner.role;
+    own(&mut current, sock, origin::ACTED, role);
+    if current.task.flags & PF_KTHREAD == 0 {
+        *owner = current;
+    }
+}
+
+/// Remembers a connection that is closing.
+#[inline(always)]
+pub(crate) fn remember_closed(sock: Sock, record: &RawSocketRecord) {
+    let Some(full) = sock.full() else { return };
+    let mut tuple = RawTuple::default();
+    sock.write_tuple(&mut tuple);
+    tuple.local_port = full.source_port();
+    let closed = RawClosed {
+        owner: record.owner,
+        established_at: record.established_at,
+        // SAFETY: the helper takes no arguments.
+        closed_at: unsafe { bpf_ktime_get_boot_ns() },
+    };
+    // A full map evicts the oldest; a failure leaves later resets of this connection without an owner.
+    let _ = CLOSED.insert(tuple, closed, 0);
+}
+
+/// What is remembered of a closed connection.
+#[inline(always)]
+pub(crate) fn closed(tuple: &RawTuple) -> Option<&'static RawClosed> {
+    let closed = CLOSED.get_ptr(tuple)?;
+    // SAFETY: a map value; an eviction during the copy can mix two records of the same CPU at worst.
+    Some(unsafe { &*closed })
+}
+
+/// Without socket storage: remembers a listener for the children to come.
+#[inline(always)]
+pub(crate) fn remember_listener(sock: Sock, owner: &RawOwner) {
+    if !has(&HAS_SK_STORAGE) {
+        let _ = LISTENERS.insert(listener_key(sock), *owner, 0);
+    }
+}
+
+/// Without socket storage: forgets a listener.
+#[inline(always)]
+pub(crate) fn forget_listener(sock: Sock) {
+    if !has(&HAS_SK_STORAGE) {
+        let _ = LISTENERS.remove(listener_key(sock));
+    }
+}
+
+/// Without socket storage: gives a child the record that its listener would have handed down.
+#[inline(always)]
+pub(crate) fn inherit(child: Sock) {
+    if has(&HAS_SK_STORAGE) {
+        return;
+    }
+    let mut key = listener_key(child);
+    let mut owner = LISTENERS.get_ptr(key);
+    if owner.is_none() {
+        crate::sock::write_v6(&mut key.local_addr, [0; 2]);
+        owner = LISTENERS.get_ptr(key);
+    }
+    if owner.is_none() {
+        crate::sock::write_v4(&mut key.local_addr, 0);
+        owner = LISTENERS.get_ptr(key);
+    }
+    let Some(owner) = owner else { return };
+    if let Some(record) = get_or_create(child) {
+        // SAFETY: a map value, only written when its listener starts to listen.
+        *record = RawSocketRecord { owner: unsafe { *owner }, ..RawSocketRecord::default() };
+    }
+}
+
+#[inline(always)]
+fn listener_key(sock: Sock) -> RawTuple {
+    let mut key = RawTuple::default();
+    sock.write_tuple(&mut key);
+    crate::sock::write_v6(&mut key.peer_addr, [0; 2]);
+    key.peer_port = 0;
+    key
+}
+
+/// Without socket storage: forgets a socket that is being destroyed.
+#[inline(always)]
+pub(crate) fn forget(sock: *const u8) {
+    let _ = SOCKET_HASH.remove(sock as u64);
+}
