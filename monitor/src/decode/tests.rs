@@ -1,0 +1,279 @@
+//! Decoding: total over any bytes, and right about what users rely on.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
+use resetmon_common::wire::{
+    PF_KTHREAD, RawOwner, RawResetEvent, RawTask, RawTrigger, SOCK_DEAD, SOCK_KEEPOPEN, direction, mark,
+    origin, role,
+};
+use zerocopy::{FromBytes as _, IntoBytes as _};
+
+use super::{Claim, DecodeError, Decoded, Decoder};
+use crate::{
+    model::{Errno, Family, OwnerFrom, Reason, Role, TcpState},
+    reason::ReasonNames,
+};
+
+const TICK: Duration = Duration::from_millis(4);
+
+fn decoder() -> Decoder {
+    Decoder { reasons: ReasonNames::new([(1, "NO_SOCKET"), (11, "TCP_ABORT_ON_CLOSE")]), tick: TICK }
+}
+
+fn decode(raw: &RawResetEvent) -> Decoded {
+    decoder().decode(raw.as_bytes(), Timestamp::UNIX_EPOCH, 7).expect("an event")
+}
+
+fn task(tgid: u32, comm: &str) -> RawTask {
+    let mut task = RawTask { tgid, tid: tgid, start_time: 1_000_000_000, uid: 1000, ..RawTask::default() };
+    task.comm[..comm.len()].copy_from_slice(comm.as_bytes());
+    task
+}
+
+/// An established full socket that received a reset.
+fn received() -> RawResetEvent {
+    RawResetEvent {
+        time: 5_000_000_000,
+        socket: 0xffff_8880_0000_0000,
+        direction: direction::RECEIVED,
+        state: TcpState::Established as u8,
+        state_at_event: TcpState::Established as u8,
+        marks: mark::FULL_SOCKET,
+        family: 2,
+        owner: RawOwner {
+            task: task(42, "server"),
+            origin: origin::LISTEN,
+            role: role::SERVER,
+            ..RawOwner::default()
+        },
+        ..RawResetEvent::default()
+    }
+}
+
+/// A reset sent on close, in the closing task.
+fn sent_on_close() -> RawResetEvent {
+    RawResetEvent {
+        direction: direction::SENT,
+        state_at_event: TcpState::Close as u8,
+        marks: mark::FULL_SOCKET | mark::OWNED | mark::HAS_REASON,
+        reason: 11,
+        shutdown: 3,
+        current: task(43, "worker"),
+        ..received()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_give_an_event_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..800)) {
+        let _ = decoder().decode(&bytes, Timestamp::UNIX_EPOCH, 0);
+    }
+
+    #[test]
+    fn any_bytes_of_the_right_size_never_panic(
+        bytes in prop::collection::vec(any::<u8>(), size_of::<RawResetEvent>()),
+        boot in -1_000_000_000_i64..4_000_000_000,
+    ) {
+        let boot = Timestamp::from_second(boot).expect("a time");
+        match decoder().decode(&bytes, boot, 0) {
+            Ok(decoded) => { let _ = decoded.event.id().to_string(); }
+            Err(error) => assert!(matches!(error, DecodeError::Direction(_))),
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read(
+        bytes in prop::collection::vec(any::<u8>(), size_of::<RawResetEvent>()),
+        sent in any::<bool>(),
+    ) {
+        let mut raw = RawResetEvent::read_from_bytes(&bytes).expect("the right size");
+        raw.direction = if sent { direction::SENT } else { direction::RECEIVED };
+        raw.marks |= mark::FULL_SOCKET;
+        let event = decode(&raw).event;
+        assert_eq!(event.tuple.local.port(), raw.tuple.local_port);
+        assert_eq!(event.tuple.peer.port(), raw.tuple.peer_port);
+        assert_eq!(event.netns.unwrap_or(0), raw.tuple.netns);
+        let socket = event.socket.expect("a full socket");
+        assert_eq!(socket.cookie.unwrap_or(0), raw.cookie);
+        assert_eq!(socket.inode.unwrap_or(0), raw.inode);
+        assert_eq!(socket.uid, raw.uid);
+        if let Some(figures) = event.connection.and_then(|connection| connection.figures) {
+            assert_eq!(figures.bytes_sent, raw.bytes_sent);
+            assert_eq!(figures.bytes_acked, raw.bytes_acked);
+            assert_eq!(figures.bytes_received, raw.bytes_received);
+            assert_eq!(figures.retransmits, raw.total_retrans);
+        }
+        if let Some(trigger) = event.trigger {
+            assert_eq!((trigger.seq, trigger.ack, trigger.payload_bytes), (raw.trigger.seq, raw.trigger.ack, raw.trigger.payload));
+        }
+    }
+}
+
+#[test]
+fn size_and_direction_are_checked() {
+    let short = decoder().decode(&[0; 10], Timestamp::UNIX_EPOCH, 0);
+    assert_eq!(short, Err(DecodeError::Size { got: 10 }));
+    let raw = RawResetEvent { direction: 9, ..RawResetEvent::default() };
+    assert_eq!(decoder().decode(raw.as_bytes(), Timestamp::UNIX_EPOCH, 0), Err(DecodeError::Direction(9)));
+}
+
+#[test]
+fn mapped_addresses_are_ipv4() {
+    let mut raw = received();
+    raw.family = 10;
+    raw.tuple.local_addr = "::ffff:10.0.0.5".parse::<std::net::Ipv6Addr>().expect("an address").octets();
+    raw.tuple.peer_addr = "::ffff:10.0.0.9".parse::<std::net::Ipv6Addr>().expect("an address").octets();
+    let tuple = decode(&raw).event.tuple;
+    assert_eq!((tuple.local.ip().to_string().as_str(), tuple.family()), ("10.0.0.5", Family::Ipv4));
+}
+
+#[test]
+fn reasons_are_named_or_stay_numbers() {
+    let check = |marks, reason, expected: Option<Reason>| {
+        let raw = RawResetEvent { marks, reason, ..sent_on_close() };
+        assert_eq!(decode(&raw).event.reason, expected);
+    };
+    check(mark::HAS_REASON, 1, Some(Reason::Named("NO_SOCKET".into())));
+    check(mark::HAS_REASON, 99, Some(Reason::Unknown(99)));
+    check(0, 1, None);
+}
+
+#[test]
+fn errno_is_what_the_next_call_returns() {
+    fn check(raw: &RawResetEvent, expected: Option<Errno>) {
+        assert_eq!(decode(raw).event.errno, expected, "{raw:?}");
+    }
+    let received_in = |state: TcpState| RawResetEvent { state: state as u8, ..received() };
+    check(&received_in(TcpState::SynSent), Some(Errno::ConnectionRefused));
+    check(&received_in(TcpState::Established), Some(Errno::ConnectionReset));
+    check(&received_in(TcpState::FinWait1), Some(Errno::ConnectionReset));
+    check(&received_in(TcpState::CloseWait), Some(Errno::BrokenPipe));
+    check(&received_in(TcpState::Close), None);
+    check(&RawResetEvent { sk_flags: 1 << SOCK_DEAD, ..received() }, None);
+    check(&RawResetEvent { marks: 0, ..received() }, None);
+
+    let active = |state_at_event: TcpState, marks, shutdown, sk_flags| RawResetEvent {
+        state_at_event: state_at_event as u8,
+        marks: mark::FULL_SOCKET | marks,
+        shutdown,
+        sk_flags,
+        ..sent_on_close()
+    };
+    check(&active(TcpState::Close, mark::OWNED, 3, 0), None);
+    check(&active(TcpState::Close, mark::OWNED, 0, 0), Some(Errno::ConnectionReset));
+    check(&active(TcpState::Close, 0, 0, 0), None);
+    check(&active(TcpState::Established, mark::OWNED, 0, 0), Some(Errno::ConnectionAborted));
+    check(&active(TcpState::Established, 0, 0, 1 << SOCK_KEEPOPEN), Some(Errno::TimedOut));
+    check(&active(TcpState::Established, mark::MPTCP | mark::OWNED, 0, 0), None);
+
+    let passive = |state: TcpState, marks| RawResetEvent {
+        state: state as u8,
+        marks: mark::FULL_SOCKET | marks,
+        trigger: RawTrigger { ip_version: 4, ..RawTrigger::default() },
+        ..sent_on_close()
+    };
+    check(&passive(TcpState::FinWait2, mark::REFUTES_RECEIVE), Some(Errno::ConnectionReset));
+    check(&passive(TcpState::CloseWait, mark::REFUTES_RECEIVE), Some(Errno::BrokenPipe));
+    check(&passive(TcpState::FinWait1, 0), None);
+}
+
+#[test]
+fn owner_is_proven_or_recorded_or_nobody() {
+    fn check(raw: &RawResetEvent, expected: (Option<u32>, OwnerFrom)) {
+        let event = decode(raw).event;
+        assert_eq!((event.process.map(|process| process.pid), event.owner_from), expected, "{raw:?}");
+    }
+    let nobody = RawOwner::default();
+    let client = RawOwner { origin: origin::CONNECT, role: role::CLIENT, ..received().owner };
+
+    check(&received(), (Some(42), OwnerFrom::Listen));
+    check(&RawResetEvent { owner: client, ..received() }, (Some(42), OwnerFrom::Connect));
+    // The worker that closes an accepted connection is its owner, not the one that called listen.
+    check(&sent_on_close(), (Some(43), OwnerFrom::Current));
+    check(&RawResetEvent { owner: nobody, ..sent_on_close() }, (Some(43), OwnerFrom::Current));
+    // Whoever connected stays the owner.
+    check(&RawResetEvent { owner: client, ..sent_on_close() }, (Some(42), OwnerFrom::Connect));
+    // In softirq current is whoever was on the CPU.
+    let softirq = |raw: RawResetEvent| RawResetEvent { marks: raw.marks & !mark::OWNED, ..raw };
+    check(&softirq(RawResetEvent { owner: nobody, ..sent_on_close() }), (None, OwnerFrom::None));
+    // tcp_abort() leaves the state alone: current is the killer.
+    let abort =
+        RawResetEvent { state_at_event: TcpState::Established as u8, owner: nobody, ..sent_on_close() };
+    check(&abort, (None, OwnerFrom::None));
+    // A kernel thread closes on behalf of others.
+    let kernel_thread = RawTask { flags: PF_KTHREAD, ..task(9, "kworker/0:1") };
+    check(
+        &RawResetEvent { owner: nobody, current: kernel_thread, ..sent_on_close() },
+        (None, OwnerFrom::None),
+    );
+    // A listener answers packets without holding its lock.
+    let listening = TcpState::Listen as u8;
+    let listener =
+        RawResetEvent { state: listening, state_at_event: listening, owner: nobody, ..sent_on_close() };
+    check(&listener, (None, OwnerFrom::None));
+    // A connection that is gone has its last owner.
+    let gone = RawResetEvent { marks: mark::CLOSED, socket: 0, ..sent_on_close() };
+    check(&gone, (Some(42), OwnerFrom::Recent));
+}
+
+#[test]
+fn sequence_numbers_of_syn_and_fin_are_no_bytes() {
+    fn check(state: TcpState, (unacked, unread): (u32, u32)) {
+        let raw = RawResetEvent {
+            state: state as u8,
+            snd_una: u32::MAX - 4,
+            write_seq: 5,
+            copied_seq: 100,
+            rcv_nxt: 120,
+            ..received()
+        };
+        let figures =
+            decode(&raw).event.connection.and_then(|connection| connection.figures).expect("figures");
+        assert_eq!((figures.unacked_bytes, figures.unread_bytes), (unacked, unread), "{state:?}");
+    }
+    check(TcpState::Established, (10, 20));
+    check(TcpState::SynSent, (9, 20));
+    check(TcpState::FinWait1, (9, 20));
+    check(TcpState::FinWait2, (10, 20));
+    check(TcpState::CloseWait, (10, 19));
+    check(TcpState::LastAck, (9, 19));
+}
+
+#[test]
+fn idle_counts_from_the_later_stamp_and_age_from_the_handshake() {
+    let raw = RawResetEvent {
+        jiffies: 50,
+        lsndtime: u32::MAX - 49,
+        lrcvtime: 25,
+        established_at: 2_000_000_000,
+        ..received()
+    };
+    let connection = decode(&raw).event.connection.expect("a connection");
+    assert_eq!(connection.idle, Some(TICK * 25));
+    assert_eq!(connection.age, Some(Duration::from_secs(3)));
+    assert_eq!(connection.role, Some(Role::Server));
+
+    let silent = RawResetEvent { lsndtime: 0, lrcvtime: 0, established_at: 0, ..raw };
+    let connection = decode(&silent).event.connection.expect("a connection");
+    assert_eq!((connection.idle, connection.age), (None, None));
+}
+
+#[test]
+fn claims_follow_the_marks() {
+    let claim = |marks| decode(&RawResetEvent { marks, ..received() }).claim;
+    assert_eq!(claim(mark::UNPROVEN), Claim::Unproven);
+    assert_eq!(claim(mark::REFUTES_RECEIVE), Claim::Refutes);
+    assert_eq!(claim(mark::FULL_SOCKET), Claim::Stands);
+}
+
+#[test]
+fn hostile_names_become_text() {
+    let mut raw = received();
+    raw.owner.task.comm = [0xff; 16];
+    let process = decode(&raw).event.process.expect("an owner");
+    assert_eq!(process.comm.chars().count(), 16);
+}

@@ -1,0 +1,136 @@
+//! What only `/proc` knows about a process: executable, arguments, the name it has now. Read once a second at most, and
+//! remembered for a minute after the process is gone, since resets arrive after an exit. A process is its id and its
+//! start, so a reused id is never mistaken for the process that had it before.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use hashlink::LruCache;
+use procfs::process::Process as ProcEntry;
+
+use crate::model::{Process, ProcessDetails, ResetEvent};
+
+/// Processes that are remembered.
+const LIMIT: usize = 4096;
+/// For how long what was read counts as fresh.
+const FRESH: Duration = Duration::from_secs(1);
+/// For how long it is remembered once the process is gone.
+const REMEMBERED: Duration = Duration::from_mins(1);
+
+/// Reads processes from procfs.
+pub struct Enricher {
+    root: PathBuf,
+    known: LruCache<Identity, Known>,
+}
+
+/// Id and start, in the ticks in which `/proc` tells it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Identity {
+    pid: u32,
+    start: u64,
+}
+
+struct Known {
+    details: Arc<ProcessDetails>,
+    read_at: Instant,
+}
+
+impl Enricher {
+    /// An enricher that reads the procfs mounted at `root`; an error when there is none.
+    pub fn new(root: PathBuf) -> io::Result<Self> {
+        std::fs::metadata(root.join("self/stat"))?;
+        Ok(Self { root, known: LruCache::new(LIMIT) })
+    }
+
+    /// Adds to an event what `/proc` knows about its processes.
+    pub fn enrich(&mut self, event: &mut ResetEvent) {
+        for process in event.process.iter_mut().chain(event.acting.iter_mut()) {
+            process.details = self.details(process);
+        }
+    }
+
+    fn details(&mut self, process: &Process) -> Option<Arc<ProcessDetails>> {
+        let identity = Identity { pid: process.pid, start: start_in_ticks(process.started) };
+        let now = Instant::now();
+        if let Some(known) = self.known.get(&identity)
+            && now.duration_since(known.read_at) < FRESH
+        {
+            return Some(Arc::clone(&known.details));
+        }
+        if let Some(details) = self.read(identity) {
+            let details = Arc::new(details);
+            self.known.insert(identity, Known { details: Arc::clone(&details), read_at: now });
+            return Some(details);
+        }
+        let known = self.known.get(&identity).filter(|known| now.duration_since(known.read_at) < REMEMBERED);
+        known.map(|known| Arc::clone(&known.details))
+    }
+
+    fn read(&self, identity: Identity) -> Option<ProcessDetails> {
+        let entry = ProcEntry::new_with_root(self.root.join(identity.pid.to_string())).ok()?;
+        // First what an exiting process loses first. Zombies and kernel threads have no arguments.
+        let exe = entry.exe().ok().map(|exe| Arc::from(exe.to_string_lossy()));
+        let cmdline = entry.cmdline().ok().filter(|arguments| !arguments.is_empty()).map(Arc::from);
+        let stat = entry.stat().ok()?;
+        if stat.starttime.abs_diff(identity.start) > 1 {
+            return None;
+        }
+        Some(ProcessDetails { comm: Arc::from(stat.comm), exe, cmdline })
+    }
+}
+
+/// `/proc/PID/stat` tells the start in ticks of `sysconf(_SC_CLK_TCK)`, rounded down.
+fn start_in_ticks(started: Duration) -> u64 {
+    let nanoseconds_per_tick = 1_000_000_000 / procfs::ticks_per_second().max(1);
+    u64::try_from(started.as_nanos()).unwrap_or(u64::MAX) / nanoseconds_per_tick
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::PathBuf, sync::Arc, time::Duration};
+
+    use jiff::Timestamp;
+
+    use super::Enricher;
+    use crate::model::Process;
+
+    fn this_process(start_offset: u64) -> Process {
+        let entry = procfs::process::Process::myself().expect("/proc/self");
+        let ticks = entry.stat().expect("stat").starttime + start_offset;
+        Process {
+            pid: std::process::id(),
+            started: Duration::from_nanos(ticks * (1_000_000_000 / procfs::ticks_per_second())),
+            start_time: Timestamp::UNIX_EPOCH,
+            comm: Arc::from("?"),
+            uid: 0,
+            details: None,
+        }
+    }
+
+    #[test]
+    fn reads_this_process() {
+        let mut enricher = Enricher::new(PathBuf::from("/proc")).expect("procfs");
+        let process = this_process(0);
+        let details = enricher.details(&process).expect("details of this process");
+        assert_eq!(details.exe.as_deref(), std::env::current_exe().expect("exe").to_str());
+        let arguments: Vec<String> = std::env::args().collect();
+        assert_eq!(details.cmdline.as_deref(), Some(arguments.as_slice()));
+    }
+
+    #[test]
+    fn does_not_mistake_a_reused_pid() {
+        let mut enricher = Enricher::new(PathBuf::from("/proc")).expect("procfs");
+        let process = this_process(5000);
+        assert_eq!(enricher.details(&process), None);
+    }
+
+    #[test]
+    fn says_when_there_is_no_procfs() {
+        let error = Enricher::new(PathBuf::from("/nonexistent")).err().map(|error| error.kind());
+        assert_eq!(error, Some(std::io::ErrorKind::NotFound));
+    }
+}

@@ -1,0 +1,105 @@
+//! Hold and cancel: nothing is lost, nothing is told twice, and a refuted receipt is never told.
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
+use resetmon_common::wire::{RawResetEvent, direction, mark};
+use zerocopy::IntoBytes as _;
+
+use super::{HOLD, Hold, LIMIT};
+use crate::{
+    decode::{Decoded, Decoder},
+    model::{Direction, ResetEvent},
+    reason::ReasonNames,
+};
+
+fn event(direction: u8, marks: u16, socket: u64, at: Timestamp) -> Decoded {
+    let decoder = Decoder { reasons: ReasonNames::default(), tick: std::time::Duration::from_millis(4) };
+    let raw = RawResetEvent {
+        direction,
+        marks: marks | mark::FULL_SOCKET,
+        socket,
+        state: 5,
+        ..RawResetEvent::default()
+    };
+    decoder.decode(raw.as_bytes(), at, 0).expect("an event")
+}
+
+fn unproven(socket: u64, at: Timestamp) -> Decoded {
+    event(direction::RECEIVED, mark::UNPROVEN, socket, at)
+}
+
+fn refuting(socket: u64, at: Timestamp) -> Decoded {
+    event(direction::SENT, mark::REFUTES_RECEIVE, socket, at)
+}
+
+fn plain(socket: u64, at: Timestamp) -> Decoded {
+    event(direction::RECEIVED, 0, socket, at)
+}
+
+fn later(milliseconds: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_millis(milliseconds)
+}
+
+fn directions(events: &[ResetEvent]) -> Vec<Direction> {
+    events.iter().map(|event| event.direction).collect()
+}
+
+#[test]
+fn a_refuted_receipt_is_never_told() {
+    let mut hold = Hold::default();
+    assert!(hold.take(unproven(1, later(0))).is_none());
+    assert!(hold.take(unproven(2, later(0))).is_none());
+    let told = hold.take(refuting(1, later(0))).expect("the sent reset");
+    assert_eq!(told.direction, Direction::Sent);
+    let rest: Vec<_> = hold.release(later(1000)).collect();
+    assert_eq!(directions(&rest), [Direction::Received]);
+    assert!(hold.is_empty());
+}
+
+#[test]
+fn an_unproven_receipt_is_told_when_its_time_has_come() {
+    let mut hold = Hold::default();
+    assert!(hold.take(unproven(1, later(0))).is_none());
+    let wait = i64::try_from(HOLD.as_millis()).expect("fits");
+    assert_eq!(hold.release(later(wait - 1)).count(), 0);
+    assert_eq!(hold.release(later(wait)).count(), 1);
+}
+
+#[test]
+fn what_stands_is_told_at_once() {
+    assert!(Hold::default().take(plain(1, later(0))).is_some());
+}
+
+#[test]
+fn the_number_held_is_bounded_and_nothing_is_dropped() {
+    let mut hold = Hold::default();
+    let told = (0..LIMIT + 10).filter_map(|socket| hold.take(unproven(socket as u64 + 1, later(0)))).count();
+    assert_eq!(told, 10);
+    assert_eq!(hold.finish().count(), LIMIT);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_event_is_told_once_or_refuted(steps in prop::collection::vec((0..3_u8, 1..4_u64, any::<bool>()), 0..200)) {
+        let mut hold = Hold::default();
+        let (mut told, mut open, mut refuted) = (0, [0_usize; 4], 0);
+        for (index, (kind, socket, wait)) in steps.iter().enumerate() {
+            let at = later(i64::try_from(index).expect("fits"));
+            let slot = usize::try_from(*socket).expect("fits");
+            told += match kind {
+                0 => { open[slot] += 1; hold.take(unproven(*socket, at)) }
+                1 => { if open[slot] > 0 { open[slot] -= 1; refuted += 1; } hold.take(refuting(*socket, at)) }
+                _ => hold.take(plain(*socket, at)),
+            }.iter().count();
+            if *wait {
+                let released = hold.release(later(1_000_000)).count();
+                told += released;
+                open = [0; 4];
+            }
+        }
+        told += hold.finish().count();
+        assert_eq!(told + refuted, steps.len());
+    }
+}

@@ -1,0 +1,14 @@
+//! Everything that touches the kernel, and the only room that knows aya: type information, probes, events, counters,
+//! clocks. What the bytes mean is decided elsewhere.
+#![expect(unsafe_code, reason = "giving memory back to the system has no safe interface")]
+
+pub mod btf;
+pub mod layout;
+pub mod reasons;
+
+pub mod error;
+pub mod privilege;
+pub mod probes;
+
+pub mod counters;
+pub mod events;

@@ -1,0 +1,142 @@
+//! The exact counters, kept by the BPF programs per CPU and summed here.
+
+use std::sync::{Mutex, PoisonError};
+
+use aya::maps::{MapData, MapError, PerCpuArray};
+use resetmon_common::layout::{
+    LOST_RECEIVED, LOST_REFUTED, LOST_SENT, MAP_LOST, MAP_RECEIVED, MAP_SENT, REASON_OTHER,
+    REASON_UNAVAILABLE, REASONS, Receipt, STATES, received_index, sent_index,
+};
+
+use super::error::KernelError;
+use crate::model::TcpState;
+
+type CounterMap = PerCpuArray<MapData, u64>;
+
+/// Counter maps of attached probes.
+pub struct Counters {
+    sent: CounterMap,
+    received: CounterMap,
+    lost: CounterMap,
+    /// What was told last: counts never go back, although a call may be refuted between two readings.
+    told: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    received: [u64; STATES as usize],
+    lost_received: u64,
+}
+
+/// The counters at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Resets sent; those that never happened are left out.
+    pub sent: Vec<SentCount>,
+    /// Resets received, by state; those that never happened are left out.
+    pub received: Vec<(Option<TcpState>, u64)>,
+    /// Events that found no room in the ring buffer.
+    pub lost: u64,
+}
+
+/// How often a reset was sent for one reason in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentCount {
+    /// The reason.
+    pub reason: CountedReason,
+    /// The state before; `None` without a socket.
+    pub state: Option<TcpState>,
+    /// How often.
+    pub count: u64,
+}
+
+/// The reason of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountedReason {
+    /// A number of `enum sk_rst_reason`.
+    Number(u32),
+    /// A number too large for the table.
+    Other,
+    /// This kernel tells none.
+    Unavailable,
+}
+
+impl Counts {
+    /// All resets.
+    pub fn total(&self) -> u64 {
+        let sent: u64 = self.sent.iter().map(|sent| sent.count).sum();
+        let received: u64 = self.received.iter().map(|(_, count)| count).sum();
+        sent + received
+    }
+}
+
+impl Counters {
+    pub(super) fn new(sent: CounterMap, received: CounterMap, lost: CounterMap) -> Self {
+        Self { sent, received, lost, told: Mutex::default() }
+    }
+
+    /// Reads all counters.
+    pub fn read(&self) -> Result<Counts, KernelError> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Counts {
+            received: self.read_received(&mut told)?,
+            sent: self.read_sent()?,
+            lost: self.read_lost(&mut told)?,
+        })
+    }
+
+    fn read_sent(&self) -> Result<Vec<SentCount>, KernelError> {
+        let mut counts = Vec::new();
+        for reason in 0..REASONS {
+            for state in 0..STATES {
+                let count = sum(&self.sent, MAP_SENT, sent_index(reason, state))?;
+                if count != 0 {
+                    counts.push(SentCount { reason: counted(reason), state: tcp_state(state), count });
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Calls that were refuted are no receipts. They are read after all calls, so that a difference is never too large
+    /// for long, and what was told is the lower bound, so that it is never taken back.
+    fn read_received(&self, told: &mut Told) -> Result<Vec<(Option<TcpState>, u64)>, KernelError> {
+        let read = |receipt, state| sum(&self.received, MAP_RECEIVED, received_index(receipt, state));
+        let mut seen = [0; STATES as usize];
+        for (seen, state) in seen.iter_mut().zip(0..) {
+            *seen = read(Receipt::Seen, state)?;
+        }
+        let mut counts = Vec::new();
+        for ((seen, told), state) in seen.into_iter().zip(&mut told.received).zip(0..) {
+            *told = (*told).max(seen.saturating_sub(read(Receipt::Refuted, state)?));
+            if *told != 0 {
+                counts.push((tcp_state(state), *told));
+            }
+        }
+        Ok(counts)
+    }
+
+    fn read_lost(&self, told: &mut Told) -> Result<u64, KernelError> {
+        let read = |slot| sum(&self.lost, MAP_LOST, slot);
+        let received = read(LOST_RECEIVED)?;
+        told.lost_received = told.lost_received.max(received.saturating_sub(read(LOST_REFUTED)?));
+        Ok(read(LOST_SENT)? + told.lost_received)
+    }
+}
+
+fn sum(map: &CounterMap, name: &'static str, slot: u32) -> Result<u64, KernelError> {
+    let values = map.get(&slot, 0).map_err(|source: MapError| KernelError::Map { name, source })?;
+    Ok(values.iter().sum())
+}
+
+fn counted(reason: u32) -> CountedReason {
+    match reason {
+        REASON_OTHER => CountedReason::Other,
+        REASON_UNAVAILABLE => CountedReason::Unavailable,
+        number => CountedReason::Number(number),
+    }
+}
+
+fn tcp_state(slot: u32) -> Option<TcpState> {
+    u8::try_from(slot).ok().and_then(TcpState::from_number)
+}

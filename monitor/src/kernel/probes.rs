@@ -1,0 +1,214 @@
+//! Loads and attaches the BPF programs, and detaches them on drop. The object is told what the running kernel looks
+//! like through frozen globals, so one object serves all kernels.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use aya::{
+    Btf, Ebpf, EbpfError, EbpfLoader,
+    maps::{Map, MapError},
+    programs::{BtfTracePoint, ProgramError},
+};
+use resetmon_common::layout::{
+    DEFAULT_CLOSED, DEFAULT_RING_BYTES, MAP_CLOSED, MAP_EVENTS, MAP_LISTENERS, MAP_LOST, MAP_RECEIVED,
+    MAP_SENT, MAP_SOCKET_HASH,
+};
+
+use super::{
+    btf::BtfReader, counters::Counters, error::KernelError, events::EventStream, layout::KernelLayout,
+    privilege,
+};
+
+/// Where the kernel shows its type information.
+pub const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
+
+/// Tracepoints that must be attached, by the name of the program as well.
+pub const REQUIRED: [&str; 3] = ["inet_sock_set_state", "tcp_receive_reset", "tcp_send_reset"];
+
+/// The one that is needed as well where records are kept by socket address.
+const FORGETTING: &str = "tcp_destroy_sock";
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/resetmon-ebpf"));
+
+/// How the probes are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeOptions {
+    /// Size of the ring buffer in bytes: a power of two, at least a page.
+    pub ring_bytes: u32,
+    /// How many closed connections are remembered.
+    pub closed: u32,
+}
+
+impl Default for ProbeOptions {
+    fn default() -> Self {
+        Self { ring_bytes: DEFAULT_RING_BYTES, closed: DEFAULT_CLOSED }
+    }
+}
+
+/// Attached probes; dropping them detaches.
+pub struct Probes {
+    ebpf: Ebpf,
+    attached: Vec<&'static str>,
+    layout: KernelLayout,
+}
+
+impl Probes {
+    /// Loads and attaches what is required.
+    pub fn attach(options: ProbeOptions) -> Result<Self, KernelError> {
+        check_ring_size(options.ring_bytes)?;
+        if let Some(missing) = privilege::missing().map_err(procfs_error)? {
+            return Err(KernelError::Permission { missing });
+        }
+        let layout = read_layout(Path::new(BTF_PATH))?;
+        let mut ebpf = load(&layout, options)?;
+        let attached = attach(&mut ebpf, &layout)?;
+        give_memory_back();
+        Ok(Self { ebpf, attached, layout })
+    }
+
+    /// Names of the probes that are attached.
+    pub fn attached(&self) -> &[&'static str] {
+        &self.attached
+    }
+
+    /// What the running kernel looks like.
+    pub fn layout(&self) -> &KernelLayout {
+        &self.layout
+    }
+
+    /// The stream of events. It can be taken once.
+    pub fn take_events(&mut self) -> Result<EventStream, KernelError> {
+        let map = self.take(MAP_EVENTS)?.try_into();
+        EventStream::new(map.map_err(|source| KernelError::Map { name: MAP_EVENTS, source })?)
+    }
+
+    /// The exact counters. They can be taken once.
+    pub fn take_counters(&mut self) -> Result<Counters, KernelError> {
+        let mut counters =
+            |name| self.take(name)?.try_into().map_err(|source| KernelError::Map { name, source });
+        Ok(Counters::new(counters(MAP_SENT)?, counters(MAP_RECEIVED)?, counters(MAP_LOST)?))
+    }
+
+    fn take(&mut self, name: &'static str) -> Result<Map, KernelError> {
+        let missing = || KernelError::Map { name, source: MapError::InvalidName { name: name.to_owned() } };
+        self.ebpf.take_map(name).ok_or_else(missing)
+    }
+}
+
+/// `uname -r`.
+pub fn kernel_release() -> String {
+    fs::read_to_string("/proc/sys/kernel/osrelease")
+        .map_or_else(|_| "unknown".to_owned(), |release| release.trim().to_owned())
+}
+
+/// Reads the layout of the running kernel.
+pub fn read_layout(path: &Path) -> Result<KernelLayout, KernelError> {
+    let bytes = fs::read(path).map_err(|source| KernelError::NoBtf {
+        path: path.to_owned(),
+        release: kernel_release(),
+        source,
+    })?;
+    let layout = BtfReader::parse(&bytes).map_err(Into::into).and_then(|btf| KernelLayout::from_btf(&btf));
+    layout.map_err(|source| KernelError::Layout { release: kernel_release(), source })
+}
+
+fn procfs_error(source: io::Error) -> KernelError {
+    KernelError::Procfs { path: PathBuf::from("/proc"), source }
+}
+
+fn check_ring_size(got: u32) -> Result<(), KernelError> {
+    let page = u32::try_from(procfs::page_size()).unwrap_or(4096);
+    if got.is_power_of_two() && got >= page { Ok(()) } else { Err(KernelError::RingSize { got, page }) }
+}
+
+fn load(layout: &KernelLayout, options: ProbeOptions) -> Result<Ebpf, KernelError> {
+    let features = layout.features;
+    let flags = [
+        ("HAS_REASON", u8::from(features.send_reset_reason)),
+        ("HAS_SK_STORAGE", u8::from(features.socket_storage)),
+        ("HAS_COOKIE", u8::from(features.socket_cookie)),
+    ];
+    let abort_on_data = layout.reasons.number("TCP_ABORT_ON_DATA").unwrap_or(u32::MAX);
+
+    let mut loader = EbpfLoader::new();
+    for (name, offset) in &layout.offsets {
+        loader.override_global(name, offset, true);
+    }
+    for (name, flag) in &flags {
+        loader.override_global(name, flag, true);
+    }
+    loader.override_global("REASON_ABORT_ON_DATA", &abort_on_data, true);
+    loader.map_max_entries(MAP_EVENTS, options.ring_bytes);
+    loader.map_max_entries(MAP_CLOSED, options.closed);
+    if features.socket_storage {
+        // Every map of the object is created; these two are not used then.
+        loader.map_max_entries(MAP_SOCKET_HASH, 1);
+        loader.map_max_entries(MAP_LISTENERS, 1);
+    }
+    loader.load(OBJECT).map_err(object_error)
+}
+
+fn object_error(error: EbpfError) -> KernelError {
+    let refused = |source: &io::Error| source.raw_os_error() == Some(libc::EPERM);
+    match error {
+        EbpfError::MapError(MapError::CreateError { name, io_error, .. }) if refused(&io_error) => {
+            KernelError::Forbidden { operation: format!("the map {name}"), source: io_error }
+        }
+        other => KernelError::Object(other),
+    }
+}
+
+fn attach(ebpf: &mut Ebpf, layout: &KernelLayout) -> Result<Vec<&'static str>, KernelError> {
+    let btf = Btf::from_sys_fs().map_err(|error| KernelError::Object(error.into()))?;
+    let forgetting = (!layout.features.socket_storage).then_some(FORGETTING);
+    let mut attached = Vec::new();
+    for probe in REQUIRED.into_iter().chain(forgetting) {
+        attach_one(ebpf, probe, &btf)?;
+        attached.push(probe);
+    }
+    Ok(attached)
+}
+
+fn attach_one(ebpf: &mut Ebpf, probe: &'static str, btf: &Btf) -> Result<(), KernelError> {
+    let program: &mut BtfTracePoint = ebpf
+        .program_mut(probe)
+        .ok_or(ProgramError::NotLoaded)
+        .and_then(std::convert::TryInto::try_into)
+        .map_err(|source| KernelError::Attach { probe, source })?;
+    program.load(probe, btf).map_err(|error| load_error(probe, error))?;
+    program.attach().map(|_link| ()).map_err(|source| KernelError::Attach { probe, source })
+}
+
+fn load_error(probe: &'static str, error: ProgramError) -> KernelError {
+    match error {
+        ProgramError::LoadError { io_error, verifier_log } if verifier_log.to_string().is_empty() => {
+            KernelError::Forbidden { operation: format!("the probe {probe}"), source: io_error }
+        }
+        ProgramError::LoadError { io_error, verifier_log } => {
+            let log = keep_log(probe, &verifier_log.to_string())
+                .unwrap_or_else(|error| PathBuf::from(format!("(not kept: {error})")));
+            KernelError::ProbeRefused { probe, release: kernel_release(), log, source: io_error }
+        }
+        source => KernelError::Attach { probe, source },
+    }
+}
+
+/// Writes the verifier's log to a new file that nobody else can have laid out.
+fn keep_log(probe: &str, log: &str) -> io::Result<PathBuf> {
+    let path = std::env::temp_dir().join(format!("resetmon-{probe}-{}.verifier.log", std::process::id()));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+    file.write_all(log.as_bytes())?;
+    Ok(path)
+}
+
+/// Parsing the kernel's type information takes tens of megabytes for a moment; the allocator would keep them.
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim has no preconditions.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
