@@ -1,0 +1,95 @@
+//! What the user typed. What it means is settled in `config`.
+
+use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf};
+
+use clap::{ColorChoice, Parser, Subcommand};
+use resetmon_common::layout::DEFAULT_RING_BYTES;
+
+use crate::{filter::flags::FilterFlags, output::Format};
+
+/// Tells you who reset your TCP connection, which process it hit, and why.
+#[derive(Debug, Parser)]
+#[command(name = "resetmon", version, disable_help_subcommand = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show resets as they happen
+    Watch(Box<WatchArgs>),
+    /// Run as a daemon: capture resets and export metrics to Prometheus
+    Agent(AgentArgs),
+    /// Make a few real resets on loopback and show how they look: the first five minutes
+    Demo(DemoArgs),
+    /// Make TCP traffic as told on standard input; serves demo and tests
+    #[command(hide = true)]
+    Actor(ActorArgs),
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, clap::Args)]
+pub struct WatchArgs {
+    /// Format of the output
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// Stop after N resets
+    #[arg(short = 'n', long, value_name = "N")]
+    pub count: Option<NonZeroU64>,
+    /// Which resets to show.
+    #[command(flatten)]
+    pub filter: FilterFlags,
+    /// How to capture.
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+}
+
+/// Arguments of `agent`.
+#[derive(Debug, clap::Args)]
+pub struct AgentArgs {
+    /// Address to serve metrics on; may be given more than once
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS:PORT",
+        env = "RESETMON_WEB_LISTEN_ADDRESS",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:19119"
+    )]
+    pub listen: Vec<SocketAddr>,
+    /// How to capture.
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// How to capture.
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+}
+
+/// Arguments of `actor`.
+#[derive(Debug, clap::Args)]
+pub struct ActorArgs {
+    /// Name to run under
+    pub name: String,
+}
+
+/// How to capture.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Capture")]
+pub struct CaptureArgs {
+    /// Size of the ring buffer between kernel and user space: a power of two
+    #[arg(long, value_name = "BYTES", env = "RESETMON_RING_BUFFER_BYTES", default_value_t = DEFAULT_RING_BYTES)]
+    pub ring_buffer_bytes: u32,
+    /// Where procfs is mounted
+    #[arg(long = "path.procfs", value_name = "PATH", env = "RESETMON_PATH_PROCFS", default_value = "/proc")]
+    pub procfs: PathBuf,
+}

@@ -1,0 +1,239 @@
+//! What was seen against what must be seen. Pure.
+
+use super::{
+    pair::Pids,
+    scenarios::{Expected, Who},
+};
+use crate::model::{Direction, Process, Reason, ResetEvent, TcpState};
+
+/// Judges the events of a scenario.
+#[derive(Debug)]
+pub(super) struct Judge {
+    pub(super) pids: Pids,
+    /// Before 6.10 the kernel neither tells reasons nor traces resets that no socket sends.
+    pub(super) tells_reasons: bool,
+}
+
+impl Judge {
+    /// Whether every expected event is among `events`.
+    pub(super) fn is_complete(&self, expected: &[Expected], events: &[ResetEvent]) -> bool {
+        self.pairing(expected, events).iter().all(|(_, event)| event.is_some())
+    }
+
+    /// What is wrong, a sentence each.
+    pub(super) fn problems(&self, expected: &[Expected], events: &[ResetEvent]) -> Vec<String> {
+        let pairing = self.pairing(expected, events);
+        let mut problems: Vec<String> =
+            pairing.iter().filter_map(|(one, event)| self.problem(one, *event)).collect();
+        let surplus = events.iter().filter(|event| {
+            !pairing.iter().any(|(_, paired)| paired.is_some_and(|paired| std::ptr::eq(paired, *event)))
+        });
+        problems.extend(surplus.map(|event| format!("not expected: {}", of_event(event))));
+        problems
+    }
+
+    /// Each event that must come on this kernel, with the one that did.
+    fn pairing<'a>(
+        &self,
+        expected: &'a [Expected],
+        events: &'a [ResetEvent],
+    ) -> Vec<(&'a Expected, Option<&'a ResetEvent>)> {
+        let mut left: Vec<&ResetEvent> = events.iter().collect();
+        let shown = expected.iter().filter(|one| self.tells_reasons || !is_sent_without_socket(one));
+        shown
+            .map(|one| {
+                let position = left.iter().position(|event| fits(one, event));
+                (one, position.map(|position| left.remove(position)))
+            })
+            .collect()
+    }
+
+    fn problem(&self, expected: &Expected, event: Option<&ResetEvent>) -> Option<String> {
+        let Some(event) = event else {
+            return Some(format!("missing: {}", self.of_expected(expected)));
+        };
+        let pid = expected.whose.map(|who| self.pid(who));
+        let seen = event.process.as_ref().map(|process| process.pid);
+        (pid != seen).then(|| {
+            let seen = event.process.as_ref().map_or_else(|| "no process".to_owned(), of_process);
+            format!(
+                "wrong process: {seen} instead of {} for {}",
+                self.of_who(expected.whose),
+                of_event(event)
+            )
+        })
+    }
+
+    fn pid(&self, who: Who) -> u32 {
+        match who {
+            Who::Client => self.pids.client,
+            Who::Server => self.pids.server,
+        }
+    }
+
+    fn of_who(&self, whose: Option<Who>) -> String {
+        match whose {
+            Some(Who::Client) => format!("demo-client[{}]", self.pids.client),
+            Some(Who::Server) => format!("demo-server[{}]", self.pids.server),
+            None => "no process".to_owned(),
+        }
+    }
+
+    fn of_expected(&self, expected: &Expected) -> String {
+        let reason = expected.reason.map(|reason| format!(" for {reason}")).unwrap_or_default();
+        let (direction, state) = (expected.direction.as_str(), of_state(expected.state));
+        format!("a reset {direction} {state}{reason} by {}", self.of_who(expected.whose))
+    }
+}
+
+/// Whether no full socket sends it: nobody's port, or a connection of which only `TIME_WAIT` is left.
+fn is_sent_without_socket(expected: &Expected) -> bool {
+    expected.direction == Direction::Sent && matches!(expected.state, None | Some(TcpState::TimeWait))
+}
+
+fn fits(expected: &Expected, event: &ResetEvent) -> bool {
+    let reason = match (&event.reason, expected.reason) {
+        // 6.10 and 6.11 have reasons for resets that answer a packet, and this for all others.
+        (Some(Reason::Named(told)), Some(reason)) => {
+            matches!(&**told, told if told == reason || told == "NOT_SPECIFIED")
+        }
+        (Some(Reason::Unknown(_)), _) | (Some(_), None) => false,
+        (None, _) => true,
+    };
+    reason && event.direction == expected.direction && event.state == expected.state
+}
+
+fn of_event(event: &ResetEvent) -> String {
+    let reason = event.reason.as_ref().map(|reason| format!(" for {reason}")).unwrap_or_default();
+    let (direction, state) = (event.direction.as_str(), of_state(event.state));
+    format!("a reset {direction} {state}{reason}, {} to {}", event.tuple.local, event.tuple.peer)
+}
+
+fn of_state(state: Option<TcpState>) -> String {
+    state.map_or_else(|| "without a socket".to_owned(), |state| format!("in {}", state.as_str()))
+}
+
+fn of_process(process: &Process) -> String {
+    format!("{}[{}]", process.comm.escape_default(), process.pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::{FourTuple, OwnerFrom};
+
+    const PIDS: Pids = Pids { client: 10, server: 20 };
+
+    const EXPECTED: &[Expected] = &[
+        Expected { direction: Direction::Sent, state: None, reason: Some("NO_SOCKET"), whose: None },
+        Expected {
+            direction: Direction::Received,
+            state: Some(TcpState::SynSent),
+            reason: None,
+            whose: Some(Who::Client),
+        },
+    ];
+
+    fn event(
+        direction: Direction,
+        state: Option<TcpState>,
+        reason: Option<&str>,
+        pid: Option<u32>,
+    ) -> ResetEvent {
+        let process = |pid| Process {
+            pid,
+            started: Duration::ZERO,
+            start_time: Timestamp::UNIX_EPOCH,
+            comm: "a\x1bb".into(),
+            uid: 0,
+            details: None,
+        };
+        ResetEvent {
+            time: Timestamp::UNIX_EPOCH,
+            sequence: 0,
+            direction,
+            reason: reason.map(|name| Reason::Named(name.into())),
+            state,
+            tuple: FourTuple::new(([0; 16], 1), ([0; 16], 2)),
+            netns: None,
+            errno: None,
+            process: pid.map(process),
+            owner_from: OwnerFrom::None,
+            connection: None,
+            trigger: None,
+            socket: None,
+            acting: None,
+        }
+    }
+
+    fn sent() -> ResetEvent {
+        event(Direction::Sent, None, Some("NO_SOCKET"), None)
+    }
+
+    fn received(pid: Option<u32>) -> ResetEvent {
+        event(Direction::Received, Some(TcpState::SynSent), None, pid)
+    }
+
+    /// `problems` are the beginnings of those that must be found, in order.
+    fn check(tells_reasons: bool, events: &[ResetEvent], problems: &[&str]) {
+        let judge = Judge { pids: PIDS, tells_reasons };
+        let found = judge.problems(EXPECTED, events);
+        assert_eq!(found.len(), problems.len(), "{found:?}");
+        for (found, wanted) in found.iter().zip(problems) {
+            assert!(found.starts_with(wanted), "{found} should start with {wanted}");
+        }
+        let is_missing = problems.iter().any(|problem| problem.starts_with("missing"));
+        assert_eq!(judge.is_complete(EXPECTED, events), !is_missing);
+    }
+
+    #[test]
+    fn what_must_come_is_enough() {
+        check(true, &[sent(), received(Some(10))], &[]);
+        check(true, &[received(Some(10)), sent()], &[]);
+    }
+
+    #[test]
+    fn what_does_not_come_is_named() {
+        check(
+            true,
+            &[],
+            &[
+                "missing: a reset sent without a socket for NO_SOCKET by no process",
+                "missing: a reset received in SYN_SENT by demo-client[10]",
+            ],
+        );
+        check(true, &[sent()], &["missing: a reset received"]);
+        let other = event(Direction::Sent, None, Some("TCP_FLAGS"), None);
+        check(
+            true,
+            &[other, received(Some(10))],
+            &["missing: a reset sent", "not expected: a reset sent without a socket for TCP_FLAGS"],
+        );
+    }
+
+    #[test]
+    fn a_wrong_process_is_named() {
+        check(
+            true,
+            &[sent(), received(Some(20))],
+            &["wrong process: a\\u{1b}b[20] instead of demo-client[10]"],
+        );
+        check(true, &[sent(), received(None)], &["wrong process: no process"]);
+    }
+
+    #[test]
+    fn surplus_is_named() {
+        check(true, &[sent(), sent(), received(Some(10))], &["not expected: a reset sent"]);
+    }
+
+    #[test]
+    fn kernels_that_tell_less_are_asked_for_less() {
+        check(false, &[received(Some(10))], &[]);
+        let unspecified = event(Direction::Sent, None, Some("NOT_SPECIFIED"), None);
+        check(true, &[unspecified, received(Some(10))], &[]);
+    }
+}

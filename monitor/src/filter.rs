@@ -1,0 +1,124 @@
+//! Which resets a user wants to see: tests on one event, and how they are combined. Pure: the same tree serves live
+//! matching and queries of the history, and knows nothing of either.
+
+pub mod flags;
+pub mod value;
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use self::value::{ProcessName, ReasonName};
+use crate::model::{Direction, Errno, Family, Process, ResetEvent};
+
+/// A condition on events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Holds when every one holds; of none, always.
+    All(Vec<Filter>),
+    /// Holds when one holds; of none, never.
+    Any(Vec<Filter>),
+    /// Holds when the other does not.
+    Not(Box<Filter>),
+    /// Holds when the event has a property.
+    Test(Test),
+}
+
+/// One property of an event. What is not known about an event has no property, so no test of it holds — and its
+/// negation does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// The owner has this process id.
+    Pid(u32),
+    /// The owner has this name.
+    Comm(ProcessName),
+    /// The owner belongs to this systemd unit.
+    Unit(String),
+    /// The owner runs in this container.
+    Container(String),
+    /// The owner belongs to this workload.
+    Workload(String),
+    /// The peer's address is in this network.
+    Peer(IpNet),
+    /// The local address is in this network.
+    Local(IpNet),
+    /// Either end has this port.
+    Port(u16),
+    /// The local end has this port.
+    LocalPort(u16),
+    /// The reset has this cause.
+    Cause(String),
+    /// The kernel gave this reason.
+    Reason(ReasonName),
+    /// The RST went this way.
+    Direction(Direction),
+    /// The packets are of this family.
+    Family(Family),
+    /// The application is told this error.
+    Errno(Errno),
+}
+
+impl Filter {
+    /// The filter that lets everything pass.
+    pub fn everything() -> Self {
+        Self::All(Vec::new())
+    }
+
+    /// Whether the filter holds for an event.
+    pub fn matches(&self, event: &ResetEvent) -> bool {
+        match self {
+            Self::All(filters) => filters.iter().all(|filter| filter.matches(event)),
+            Self::Any(filters) => filters.iter().any(|filter| filter.matches(event)),
+            Self::Not(filter) => !filter.matches(event),
+            Self::Test(test) => test.matches(event),
+        }
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::everything()
+    }
+}
+
+impl Test {
+    /// Whether the event has the property.
+    pub fn matches(&self, event: &ResetEvent) -> bool {
+        let (local, peer) = (event.tuple.local, event.tuple.peer);
+        match self {
+            Self::Pid(pid) => event.process.as_ref().is_some_and(|process| process.pid == *pid),
+            Self::Comm(name) => event.process.as_ref().is_some_and(|process| name.is_of(comm(process))),
+            Self::Unit(_) | Self::Container(_) | Self::Workload(_) | Self::Cause(_) => {
+                not_known_of_any_event()
+            }
+            Self::Peer(network) => contains(network, peer.ip()),
+            Self::Local(network) => contains(network, local.ip()),
+            Self::Port(port) => local.port() == *port || peer.port() == *port,
+            Self::LocalPort(port) => local.port() == *port,
+            Self::Reason(name) => event.reason.as_ref().is_some_and(|reason| name.is_of(reason)),
+            Self::Direction(direction) => event.direction == *direction,
+            Self::Family(family) => event.tuple.family() == *family,
+            Self::Errno(errno) => event.errno == Some(*errno),
+        }
+    }
+}
+
+/// Unit, container, workload and cause are not part of an event so far. Like everything that is not known, they match
+/// nothing; `FilterFlags::unknown_yet` names the flags that end here.
+fn not_known_of_any_event() -> bool {
+    false
+}
+
+/// The name that outputs show.
+fn comm(process: &Process) -> &str {
+    process.details.as_ref().map_or(&process.comm, |details| &details.comm)
+}
+
+fn contains(network: &IpNet, address: IpAddr) -> bool {
+    network.contains(&address)
+}

@@ -1,0 +1,139 @@
+//! The filter as flags, the same for every command that shows resets. Alternatives come from repeating a flag, and
+//! different flags narrow each other down; for more there are expressions.
+
+use clap::{
+    Args,
+    builder::{NonEmptyStringValueParser, RangedU64ValueParser},
+};
+use ipnet::IpNet;
+
+use super::{
+    Filter, Test,
+    value::{self, ProcessName, ReasonName},
+};
+use crate::model::{Direction, Errno, Family};
+
+/// Flags that choose resets.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Filters")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
+pub struct FilterFlags {
+    /// Resets that hit the process with this id
+    ///
+    /// Every filter can be repeated: the same one again adds an alternative, a different one narrows down.
+    #[arg(long, value_name = "PID", value_parser = pid())]
+    pid: Vec<u32>,
+    /// Resets that hit processes of this name
+    #[arg(long, value_name = "NAME")]
+    comm: Vec<ProcessName>,
+    /// Resets that hit processes of this systemd unit
+    #[arg(long, value_name = "UNIT", value_parser = NonEmptyStringValueParser::new())]
+    unit: Vec<String>,
+    /// Resets that hit processes in this container
+    #[arg(long, value_name = "CONTAINER", value_parser = NonEmptyStringValueParser::new())]
+    container: Vec<String>,
+    /// Resets that hit processes of this workload
+    #[arg(long, value_name = "WORKLOAD", value_parser = NonEmptyStringValueParser::new())]
+    workload: Vec<String>,
+    /// Resets of connections with a peer in this network; an address is a network of one
+    #[arg(long, value_name = "CIDR", value_parser = value::network)]
+    peer: Vec<IpNet>,
+    /// Resets of connections with a local address in this network
+    #[arg(long, value_name = "CIDR", value_parser = value::network)]
+    local: Vec<IpNet>,
+    /// Resets of connections with this port at either end
+    #[arg(long, value_name = "PORT", value_parser = port())]
+    port: Vec<u16>,
+    /// Resets of connections with this local port
+    #[arg(long, value_name = "PORT", value_parser = port())]
+    lport: Vec<u16>,
+    /// Resets with this cause
+    #[arg(long, value_name = "CAUSE", value_parser = NonEmptyStringValueParser::new())]
+    cause: Vec<String>,
+    /// Resets that the kernel sent for this reason, such as `no_socket`; by number if it has no name
+    #[arg(long, value_name = "REASON")]
+    reason: Vec<ReasonName>,
+    /// Resets that this host sent
+    #[arg(long)]
+    sent: bool,
+    /// Resets that this host received
+    #[arg(long)]
+    received: bool,
+    /// Resets of IPv4 connections
+    #[arg(short = '4', long)]
+    ipv4: bool,
+    /// Resets of IPv6 connections
+    #[arg(short = '6', long)]
+    ipv6: bool,
+    /// Resets that gave the application this error, such as ECONNRESET
+    #[arg(long, value_name = "ERRNO", value_parser = value::errno)]
+    errno: Vec<Errno>,
+}
+
+impl FilterFlags {
+    /// What the flags mean together.
+    pub fn filter(&self) -> Filter {
+        let fields = [
+            tests(&self.pid, Test::Pid),
+            tests(&self.comm, Test::Comm),
+            tests(&self.unit, Test::Unit),
+            tests(&self.container, Test::Container),
+            tests(&self.workload, Test::Workload),
+            tests(&self.peer, Test::Peer),
+            tests(&self.local, Test::Local),
+            tests(&self.port, Test::Port),
+            tests(&self.lport, Test::LocalPort),
+            tests(&self.cause, Test::Cause),
+            tests(&self.reason, Test::Reason),
+            tests(&self.directions(), Test::Direction),
+            tests(&self.families(), Test::Family),
+            tests(&self.errno, Test::Errno),
+        ];
+        Filter::All(fields.into_iter().filter_map(alternatives).collect())
+    }
+
+    /// Flags in use that nothing matches, because no event carries what they ask for so far.
+    pub fn unknown_yet(&self) -> Vec<&'static str> {
+        let flags = [
+            ("--unit", &self.unit),
+            ("--container", &self.container),
+            ("--workload", &self.workload),
+            ("--cause", &self.cause),
+        ];
+        flags.into_iter().filter(|(_, values)| !values.is_empty()).map(|(flag, _)| flag).collect()
+    }
+
+    /// The switches of one field are alternatives, as one flag with two values would be.
+    fn directions(&self) -> Vec<Direction> {
+        chosen([(self.sent, Direction::Sent), (self.received, Direction::Received)])
+    }
+
+    fn families(&self) -> Vec<Family> {
+        chosen([(self.ipv4, Family::Ipv4), (self.ipv6, Family::Ipv6)])
+    }
+}
+
+fn pid() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(1..=u32::MAX.into())
+}
+
+fn port() -> RangedU64ValueParser<u16> {
+    RangedU64ValueParser::new().range(1..=u16::MAX.into())
+}
+
+fn chosen<T>(switches: [(bool, T); 2]) -> Vec<T> {
+    switches.into_iter().filter(|(is_on, _)| *is_on).map(|(_, value)| value).collect()
+}
+
+fn tests<T: Clone>(values: &[T], test: fn(T) -> Test) -> Vec<Filter> {
+    values.iter().cloned().map(|value| Filter::Test(test(value))).collect()
+}
+
+/// One of the tests; nothing where there are none.
+fn alternatives(mut tests: Vec<Filter>) -> Option<Filter> {
+    match tests.len() {
+        0 => None,
+        1 => tests.pop(),
+        _ => Some(Filter::Any(tests)),
+    }
+}

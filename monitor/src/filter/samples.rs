@@ -1,0 +1,299 @@
+//! Events to test with: a handful as hosts see them, and any at all.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+
+use crate::model::{
+    Connection, Direction, Errno, Figures, FourTuple, OwnerFrom, Process, ProcessDetails, Reason, ResetEvent,
+    Role, TcpFlags, TcpState, Trigger,
+};
+
+/// 2026-01-31T12:00:00Z
+const NOON: i64 = 1_769_860_800;
+
+const OWNERS: [OwnerFrom; 8] = [
+    OwnerFrom::Connect,
+    OwnerFrom::Accept,
+    OwnerFrom::Listen,
+    OwnerFrom::Seed,
+    OwnerFrom::Holder,
+    OwnerFrom::Current,
+    OwnerFrom::Recent,
+    OwnerFrom::None,
+];
+
+/// A reset of which only the direction and the ends are known.
+pub(crate) fn bare(direction: Direction, local: &str, peer: &str) -> ResetEvent {
+    let end = |text: &str| -> SocketAddr { text.parse().expect("a socket address") };
+    ResetEvent {
+        time: Timestamp::new(NOON, 123_456_789).expect("a time"),
+        sequence: 7,
+        direction,
+        reason: None,
+        state: None,
+        tuple: FourTuple { local: end(local), peer: end(peer) },
+        netns: None,
+        errno: None,
+        process: None,
+        owner_from: OwnerFrom::None,
+        connection: None,
+        trigger: None,
+        socket: None,
+        acting: None,
+    }
+}
+
+/// A process that `/proc` was not asked about.
+pub(crate) fn process(pid: u32, comm: &str) -> Process {
+    Process {
+        pid,
+        started: Duration::from_secs(90),
+        start_time: Timestamp::new(NOON - 3600, 0).expect("a time"),
+        comm: comm.into(),
+        uid: 1000,
+        details: None,
+    }
+}
+
+/// One event of each kind that outputs have to get right, by name.
+pub(crate) fn all() -> Vec<(&'static str, ResetEvent)> {
+    vec![
+        ("refused", refused()),
+        ("no socket", no_socket()),
+        ("active close with unread data", unread()),
+        ("IPv6", ipv6()),
+        ("hostile name", hostile()),
+        ("unknown reason", unknown_reason()),
+        ("TIME_WAIT", time_wait()),
+    ]
+}
+
+/// A connect(2) that was refused, of a process that is known in full.
+pub(crate) fn refused() -> ResetEvent {
+    let details = ProcessDetails {
+        comm: "python3".into(),
+        exe: Some("/usr/bin/python3.11".into()),
+        cmdline: Some(["python3", "app.py"].map(String::from).into()),
+    };
+    ResetEvent {
+        state: Some(TcpState::SynSent),
+        netns: Some(4_026_531_840),
+        errno: Some(Errno::ConnectionRefused),
+        process: Some(Process { details: Some(Arc::new(details)), ..process(4711, "python") }),
+        owner_from: OwnerFrom::Connect,
+        connection: Some(Connection {
+            role: Some(Role::Client),
+            figures: Some(Figures::default()),
+            ..Connection::default()
+        }),
+        ..bare(Direction::Received, "10.0.0.5:41322", "10.0.0.9:443")
+    }
+}
+
+fn no_socket() -> ResetEvent {
+    ResetEvent {
+        reason: Some(Reason::Named("NO_SOCKET".into())),
+        trigger: Some(Trigger {
+            flags: TcpFlags(2),
+            payload_bytes: 0,
+            seq: 305_419_896,
+            ack: 0,
+            window: 64240,
+            ttl: 63,
+            ip_id: Some(4242),
+        }),
+        ..bare(Direction::Sent, "10.0.0.5:8080", "192.168.100.200:51234")
+    }
+}
+
+/// A server that closed before it had read all.
+pub(crate) fn unread() -> ResetEvent {
+    ResetEvent {
+        reason: Some(Reason::Named("TCP_ABORT_ON_CLOSE".into())),
+        state: Some(TcpState::Established),
+        netns: Some(4_026_531_840),
+        process: Some(process(900, "nginx")),
+        owner_from: OwnerFrom::Listen,
+        connection: Some(Connection {
+            role: Some(Role::Server),
+            age: Some(Duration::from_millis(351_200)),
+            idle: Some(Duration::from_millis(4)),
+            figures: Some(Figures {
+                bytes_sent: 512,
+                bytes_acked: 480,
+                bytes_received: 9000,
+                unacked_bytes: 32,
+                unread_bytes: 1460,
+                srtt: Duration::from_micros(820),
+                rtt_deviation: Duration::from_micros(40),
+                retransmits: 2,
+                packets_out: 1,
+            }),
+        }),
+        ..bare(Direction::Sent, "10.0.0.5:80", "10.0.0.9:50000")
+    }
+}
+
+/// Long addresses, and a long name with wide characters.
+pub(crate) fn ipv6() -> ResetEvent {
+    ResetEvent {
+        state: Some(TcpState::CloseWait),
+        errno: Some(Errno::BrokenPipe),
+        process: Some(process(4_194_304, "日本語サーバ")),
+        owner_from: OwnerFrom::Seed,
+        connection: Some(Connection { age: Some(Duration::from_hours(75)), ..Connection::default() }),
+        ..bare(Direction::Received, "[2001:db8:1111:2222:3333:4444:5555:6666]:65535", "[2001:db8::1]:443")
+    }
+}
+
+/// A process that wants to write on the terminal.
+pub(crate) fn hostile() -> ResetEvent {
+    ResetEvent {
+        reason: Some(Reason::Named("TCP_DISCONNECT_WITH_DATA".into())),
+        state: Some(TcpState::FinWait2),
+        process: Some(Process {
+            details: Some(Arc::new(ProcessDetails {
+                comm: "a\u{1b}[2J\"\u{202e},\n".into(),
+                exe: Some("/tmp/\u{9b}31m\u{7f}x (deleted)".into()),
+                cmdline: Some(["\u{1b}]0;x\u{7}", "\u{2028}\u{9b}", ""].map(String::from).into()),
+            })),
+            ..process(666, "a\u{1b}[2J")
+        }),
+        owner_from: OwnerFrom::Current,
+        ..bare(Direction::Sent, "127.0.0.1:1", "127.0.0.1:2")
+    }
+}
+
+/// A reason that this kernel's type information does not name.
+pub(crate) fn unknown_reason() -> ResetEvent {
+    ResetEvent {
+        reason: Some(Reason::Unknown(77)),
+        state: Some(TcpState::Listen),
+        process: Some(process(1, "systemd")),
+        owner_from: OwnerFrom::Listen,
+        ..bare(Direction::Sent, "[::1]:22", "[::1]:50000")
+    }
+}
+
+fn time_wait() -> ResetEvent {
+    ResetEvent {
+        reason: Some(Reason::Named("TCP_TIMEWAIT_SOCKET".into())),
+        state: Some(TcpState::TimeWait),
+        process: Some(process(4712, "curl")),
+        owner_from: OwnerFrom::Recent,
+        connection: Some(Connection { role: Some(Role::Client), ..Connection::default() }),
+        trigger: Some(Trigger {
+            flags: TcpFlags(24),
+            payload_bytes: 1448,
+            seq: 1,
+            ack: 4_294_967_295,
+            window: 501,
+            ttl: 64,
+            ip_id: None,
+        }),
+        ..bare(Direction::Sent, "10.0.0.5:41324", "10.0.0.9:443")
+    }
+}
+
+prop_compose! {
+    /// Any event, likely or not.
+    pub(crate) fn any_event()(
+        (seconds, nanoseconds, sequence, netns) in
+            (0..4_000_000_000_i64, 0..1_000_000_000_i64, any::<u16>(), any::<Option<u32>>()),
+        direction in select(vec![Direction::Sent, Direction::Received]),
+        reason in option::of(any_reason()),
+        state in option::of(select(TcpState::ALL.to_vec())),
+        local in any_end(),
+        peer in any_end(),
+        errno in option::of(select(Errno::ALL.to_vec())),
+        process in option::of(any_process()),
+        owner_from in select(OWNERS.to_vec()),
+        connection in option::of(any_connection()),
+        trigger in option::of(any_trigger()),
+    ) -> ResetEvent {
+        let since_1970 = SignedDuration::from_secs(seconds) + SignedDuration::from_nanos(nanoseconds);
+        let time = Timestamp::UNIX_EPOCH + since_1970;
+        ResetEvent {
+            time, sequence, direction, reason, state, tuple: FourTuple { local, peer }, netns, errno, process,
+            owner_from, connection, trigger, socket: None, acting: None,
+        }
+    }
+}
+
+fn any_reason() -> impl Strategy<Value = Reason> {
+    let named = prop_oneof![
+        select(vec!["NO_SOCKET", "TCP_INVALID_ACK_SEQUENCE", "MPTCP_RST_EMIDDLEBOX"]).prop_map(str::to_owned),
+        "[A-Z0-9_]{1,40}",
+    ];
+    prop_oneof![named.prop_map(|name| Reason::Named(name.into())), any::<u32>().prop_map(Reason::Unknown)]
+}
+
+fn any_end() -> impl Strategy<Value = SocketAddr> {
+    (any::<IpAddr>(), any::<u16>()).prop_map(|(address, port)| SocketAddr::new(address, port))
+}
+
+/// Text as processes choose it: mostly plain, with a taste for what upsets terminals.
+fn any_text() -> impl Strategy<Value = String> {
+    let character = prop_oneof![
+        4 => any::<char>(),
+        3 => prop::char::range(' ', '~'),
+        2 => prop::char::range('\0', '\u{9f}'),
+        1 => prop::char::range('\u{2000}', '\u{206f}'),
+        1 => select(vec!['語', '\u{301}', '\u{fe0f}', '\u{1f3fd}', '👩', '\u{e0041}', '\u{feff}']),
+    ];
+    vec(character, 0..40).prop_map(String::from_iter)
+}
+
+prop_compose! {
+    fn any_process()(
+        pid in 1..=4_194_304_u32,
+        (comm, uid) in (any_text(), any::<u32>()),
+        details in option::of((any_text(), option::of(any_text()), option::of(vec(any_text(), 0..3)))),
+    ) -> Process {
+        let details = details.map(|(comm, exe, cmdline)| Arc::new(ProcessDetails {
+            comm: comm.into(),
+            exe: exe.map(Into::into),
+            cmdline: cmdline.map(Into::into),
+        }));
+        Process { uid, details, ..process(pid, &comm) }
+    }
+}
+
+prop_compose! {
+    fn any_connection()(
+        role in option::of(select(vec![Role::Client, Role::Server])),
+        age in any::<Option<Duration>>(),
+        idle in any::<Option<Duration>>(),
+        figures in option::of(any_figures()),
+    ) -> Connection {
+        Connection { role, age, idle, figures }
+    }
+}
+
+prop_compose! {
+    fn any_figures()(
+        (bytes_sent, bytes_acked, bytes_received) in any::<(u64, u64, u64)>(),
+        (unacked_bytes, unread_bytes, retransmits, packets_out) in any::<(u32, u32, u32, u32)>(),
+        (srtt, rtt_deviation) in any::<(Duration, Duration)>(),
+    ) -> Figures {
+        Figures {
+            bytes_sent, bytes_acked, bytes_received, unacked_bytes, unread_bytes, srtt, rtt_deviation, retransmits,
+            packets_out,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_trigger()(
+        (flags, payload_bytes, seq, ack) in any::<(u8, u32, u32, u32)>(),
+        (window, ttl, ip_id) in any::<(u16, u8, Option<u16>)>(),
+    ) -> Trigger {
+        Trigger { flags: TcpFlags(flags), payload_bytes, seq, ack, window, ttl, ip_id }
+    }
+}

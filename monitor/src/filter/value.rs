@@ -1,0 +1,142 @@
+//! How the values of tests are written: networks, names of processes, reasons and errors. Lacks what clap and the
+//! standard library parse well: numbers.
+
+use std::{net::IpAddr, str::FromStr};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::model::{Errno, Reason};
+
+/// The kernel keeps this many bytes of a thread's name.
+const COMM_LENGTH: usize = 15;
+
+/// Bits in front of the IPv4 address in a v4-mapped one.
+const V4_MAPPED_PREFIX: u8 = 96;
+
+/// Name of a process. One longer than the kernel keeps is the name of the process that shows the kept part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessName(String);
+
+/// A reset reason as a user names it: a kernel's name for it in any case, with or without its prefixes, or a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReasonName(String);
+
+/// Text that is no value of its kind. Does not repeat the text: whoever asked for the value shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Not a network.
+    #[error("expected an address or a network, such as 10.0.0.9, 10.0.0.0/8 or 2001:db8::/32")]
+    Network,
+    /// A network with more bits than its addresses.
+    #[error("the prefix length of an {family} network is at most {limit}")]
+    PrefixLength {
+        /// What kind of network.
+        family: &'static str,
+        /// How many bits its addresses have.
+        limit: u8,
+    },
+    /// Not a process name.
+    #[error("expected the name of a process")]
+    ProcessName,
+    /// Not a reason.
+    #[error("expected a reset reason of the kernel, such as no_socket or TCP_ABORT_ON_CLOSE, or its number")]
+    Reason,
+    /// Not an error that a reset causes.
+    #[error("a reset causes one of {}", errno_names())]
+    Errno,
+}
+
+impl ProcessName {
+    /// Whether a process shown as `comm` has this name.
+    pub(super) fn is_of(&self, comm: &str) -> bool {
+        let kept = &self.0[..self.0.floor_char_boundary(COMM_LENGTH)];
+        // A character that the kernel cut in two is shown as a replacement character.
+        let is_cut = || comm.strip_suffix(char::REPLACEMENT_CHARACTER).unwrap_or(comm) == kept;
+        comm == self.0 || (kept.len() < self.0.len() && is_cut())
+    }
+}
+
+impl FromStr for ProcessName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text.is_empty() { Err(ValueError::ProcessName) } else { Ok(Self(text.to_owned())) }
+    }
+}
+
+impl ReasonName {
+    /// Whether this names the reason.
+    pub(super) fn is_of(&self, reason: &Reason) -> bool {
+        match reason {
+            Reason::Named(name) => without_prefixes(name).eq_ignore_ascii_case(&self.0),
+            Reason::Unknown(number) => self.0.parse() == Ok(*number),
+        }
+    }
+}
+
+impl FromStr for ReasonName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let name = without_prefixes(text);
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if name.is_empty() || !is_name {
+            return Err(ValueError::Reason);
+        }
+        Ok(Self(name.to_ascii_uppercase()))
+    }
+}
+
+/// Reads a network in CIDR notation. An address is the network of itself, and a v4-mapped one is IPv4, as in events.
+pub fn network(text: &str) -> Result<IpNet, ValueError> {
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| ValueError::Network)?;
+    let (family, limit) = if address.is_ipv4() { ("IPv4", 32) } else { ("IPv6", 128) };
+    let length = match length {
+        Some(length) if is_digits(length) => length.parse().unwrap_or(u8::MAX),
+        Some(_) => return Err(ValueError::Network),
+        None => limit,
+    };
+    let network = IpNet::new(address, length).map_err(|_| ValueError::PrefixLength { family, limit })?;
+    Ok(as_in_events(network).trunc())
+}
+
+/// Reads the name of an error, in any case.
+pub fn errno(text: &str) -> Result<Errno, ValueError> {
+    let named = |errno: &Errno| errno.as_str().eq_ignore_ascii_case(text);
+    Errno::ALL.into_iter().find(named).ok_or(ValueError::Errno)
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn as_in_events(network: IpNet) -> IpNet {
+    let mapped = match network.addr() {
+        IpAddr::V6(address) => address.to_ipv4_mapped(),
+        IpAddr::V4(_) => None,
+    };
+    let inner = network.prefix_len().checked_sub(V4_MAPPED_PREFIX);
+    match mapped.zip(inner).map(|(address, length)| Ipv4Net::new(address, length)) {
+        Some(Ok(inner)) => inner.into(),
+        _ => network,
+    }
+}
+
+/// A reason without the prefixes that tell nothing. No two reasons differ in these alone.
+fn without_prefixes(name: &str) -> &str {
+    let without = |name, prefix| strip_prefix_ignoring_case(name, prefix).unwrap_or(name);
+    without(without(name, "SK_RST_REASON_"), "TCP_")
+}
+
+fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+fn errno_names() -> String {
+    Errno::ALL.map(Errno::as_str).join(", ")
+}

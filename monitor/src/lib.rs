@@ -1,0 +1,49 @@
+//! resetmon tells you who reset your TCP connection, which process it hit, and why.
+//!
+//! The modules before `kernel` are pure: they do no I/O and read no clock. The others are what runs; they need the
+//! feature `bpf`.
+
+pub mod model;
+pub mod reason;
+
+pub mod decode;
+pub mod hold;
+
+pub mod filter;
+pub mod output;
+
+#[cfg(feature = "bpf")]
+pub mod kernel;
+
+#[cfg(feature = "bpf")]
+pub mod capture;
+#[cfg(feature = "bpf")]
+pub mod clock;
+#[cfg(feature = "bpf")]
+pub mod enrich;
+
+#[cfg(feature = "bpf")]
+pub mod cli;
+#[cfg(feature = "bpf")]
+pub mod config;
+#[cfg(feature = "bpf")]
+pub mod notice;
+#[cfg(feature = "bpf")]
+pub mod signals;
+
+#[cfg(feature = "bpf")]
+pub mod watch;
+
+#[cfg(feature = "bpf")]
+pub mod agent;
+#[cfg(feature = "bpf")]
+pub mod metrics;
+#[cfg(feature = "bpf")]
+pub mod process_metrics;
+#[cfg(feature = "bpf")]
+pub mod web;
+
+#[cfg(feature = "bpf")]
+pub mod actor;
+#[cfg(feature = "bpf")]
+pub mod demo;

@@ -1,0 +1,105 @@
+//! Parses, runs, and turns the outcome into an exit code: 0 ok, 1 failed, 2 usage, 4 no permission.
+
+use std::{
+    io::{self, BufWriter, IsTerminal as _, Write as _},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use clap::{ColorChoice, Parser as _};
+use jiff::tz::TimeZone;
+use resetmon::{
+    actor, agent,
+    cli::{Args, Command},
+    config::{AgentConfig, WatchConfig},
+    demo,
+    kernel::error::KernelError,
+    notice::{Chain, tell},
+    output::{Color, Context},
+    signals::Shutdown,
+    watch::{self, WatchError},
+};
+
+const FAILED: u8 = 1;
+const NO_PERMISSION: u8 = 4;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(Chain(error.as_ref()));
+            let kernel = error.chain().find_map(|cause| cause.downcast_ref::<KernelError>());
+            if let Some(advice) = kernel.and_then(KernelError::advice) {
+                tell(advice);
+            }
+            ExitCode::from(if kernel.is_some_and(KernelError::is_permission) {
+                NO_PERMISSION
+            } else {
+                FAILED
+            })
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Command::Actor(actor) = &args.command {
+        actor::run(&actor.name, io::stdin().lock(), io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    runtime.block_on(run_async(args))
+}
+
+async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut shutdown = Shutdown::new().context("cannot catch signals")?;
+    let context = context(args.color);
+    let mut to = BufWriter::new(io::stdout().lock());
+    match &args.command {
+        Command::Watch(args) => {
+            for flag in args.filter.unknown_yet() {
+                tell(format_args!("no reset is known by {flag} yet, so this filter matches nothing"));
+            }
+            watch::run(&WatchConfig::from(args.as_ref()), context, &mut to, &mut shutdown).await?;
+        }
+        Command::Agent(args) => agent::run(&AgentConfig::from(args), &mut shutdown).await?,
+        Command::Demo(args) => return demo::run(&(&args.capture).into(), context, &mut to).await,
+        Command::Actor(_) => unreachable!("handled before"),
+    }
+    to.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn context(choice: ColorChoice) -> Context {
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    Context { host: Arc::from(host.to_string_lossy()), color: color(choice), zone: TimeZone::system() }
+}
+
+/// An explicit choice wins; else colours are for terminals that can show them, unless `NO_COLOR` asks for none.
+fn color(choice: ColorChoice) -> Color {
+    let on = match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
+            io::stdout().is_terminal()
+                && unset("NO_COLOR")
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        }
+    };
+    if on { Color::On } else { Color::Off }
+}
+
+/// Whether nobody reads the output any more, which is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let output = match cause.downcast_ref::<WatchError>() {
+            Some(WatchError::Output(error)) => Some(error),
+            _ => cause.downcast_ref::<io::Error>(),
+        };
+        output.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

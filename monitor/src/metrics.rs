@@ -1,0 +1,256 @@
+//! Every metric that the agent exports, declared in this one file, and the text format. Values come from the kernel's
+//! counters and the agent's own at the moment of the scrape; labels are closed sets.
+
+use prometheus::{
+    Encoder as _, IntCounterVec, IntGaugeVec, Opts, TextEncoder,
+    core::{Collector as _, GenericCounterVec},
+    proto::MetricFamily,
+};
+
+use crate::{
+    kernel::counters::{CountedReason, Counts},
+    model::{Reason, TcpState},
+    process_metrics::ProcessMetrics,
+    reason::ReasonNames,
+};
+
+/// Content type of the text format; scrapers refuse answers without it.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Label value of a reset that no socket had a part in.
+const NO_STATE: &str = "none";
+/// Label value of the reason on kernels that tell none.
+const NO_REASON: &str = "unavailable";
+/// Label value of reasons whose number is beyond the kernel side's table.
+const OTHER_REASON: &str = "other";
+
+/// Everything that is exported at one moment.
+pub struct Sample<'a> {
+    /// The kernel's counters.
+    pub counts: &'a Counts,
+    /// Names of reset reasons on this kernel.
+    pub reasons: &'a ReasonNames,
+    /// Events that user space received.
+    pub events_received: u64,
+    /// Attached probes.
+    pub probes: &'a [&'static str],
+    /// This process; `None` when procfs cannot be read.
+    pub process: Option<ProcessMetrics>,
+}
+
+/// An error of the metrics library.
+pub type MetricsError = prometheus::Error;
+
+/// Writes a sample in the text format.
+pub fn encode(sample: &Sample<'_>) -> Result<Vec<u8>, MetricsError> {
+    let mut families = Vec::new();
+    families.extend(build_info()?);
+    families.extend(resets_sent(sample)?);
+    families.extend(resets_received(sample.counts)?);
+    families.extend(events(sample)?);
+    families.extend(probes(sample.probes)?);
+    if let Some(process) = &sample.process {
+        families.extend(process.families()?);
+    }
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&families, &mut text)?;
+    Ok(text)
+}
+
+fn build_info() -> Result<Vec<MetricFamily>, MetricsError> {
+    let info = IntGaugeVec::new(
+        Opts::new("resetmon_build_info", "Version of the running resetmon; always 1."),
+        &["version"],
+    )?;
+    info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    Ok(info.collect())
+}
+
+fn resets_sent(sample: &Sample<'_>) -> Result<Vec<MetricFamily>, MetricsError> {
+    let sent = counter(
+        "resetmon_kernel_resets_sent_total",
+        "TCP resets that this host's kernel sent, by the kernel's reason and the TCP state before (none: no socket).",
+        &["reason", "state"],
+    )?;
+    for (reason, states) in known_senders(sample.reasons) {
+        for state in states {
+            sent.with_label_values(&[reason, state]);
+        }
+    }
+    for count in &sample.counts.sent {
+        let reason = reason_label(count.reason, sample.reasons);
+        sent.with_label_values(&[reason.as_str(), state_label(count.state)]).inc_by(count.count);
+    }
+    Ok(sent.collect())
+}
+
+fn resets_received(counts: &Counts) -> Result<Vec<MetricFamily>, MetricsError> {
+    let received = counter(
+        "resetmon_kernel_resets_received_total",
+        "TCP resets that reached a local socket, by the TCP state before.",
+        &["state"],
+    )?;
+    for state in RECEIVING_STATES {
+        received.with_label_values(&[state.as_str()]);
+    }
+    for (state, count) in &counts.received {
+        received.with_label_values(&[state_label(*state)]).inc_by(*count);
+    }
+    Ok(received.collect())
+}
+
+fn events(sample: &Sample<'_>) -> Result<Vec<MetricFamily>, MetricsError> {
+    let received = counter(
+        "resetmon_events_received_total",
+        "Resets that arrived from the kernel with all their details.",
+        &[],
+    )?;
+    received.with_label_values::<&str>(&[]).inc_by(sample.events_received);
+    let lost = counter(
+        "resetmon_events_lost_total",
+        "Resets whose details were lost, by the place where; they are in the kernel's counts all the same.",
+        &["where"],
+    )?;
+    lost.with_label_values(&["ring_buffer"]).inc_by(sample.counts.lost);
+    Ok([received.collect(), lost.collect()].concat())
+}
+
+fn probes(attached: &[&'static str]) -> Result<Vec<MetricFamily>, MetricsError> {
+    let probes = IntGaugeVec::new(
+        Opts::new("resetmon_probe_attached", "Whether a probe is attached: 0 or 1."),
+        &["probe"],
+    )?;
+    for probe in attached {
+        probes.with_label_values(&[*probe]).set(1);
+    }
+    Ok(probes.collect())
+}
+
+fn counter(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, MetricsError> {
+    GenericCounterVec::new(Opts::new(name, help), labels)
+}
+
+fn state_label(state: Option<TcpState>) -> &'static str {
+    state.map_or(NO_STATE, TcpState::as_str)
+}
+
+fn reason_label(reason: CountedReason, names: &ReasonNames) -> String {
+    match reason {
+        CountedReason::Unavailable => NO_REASON.to_owned(),
+        CountedReason::Other => OTHER_REASON.to_owned(),
+        CountedReason::Number(number) => match names.reason(number) {
+            Reason::Named(name) => name.as_ref().to_owned(),
+            Reason::Unknown(number) => number.to_string(),
+        },
+    }
+}
+
+/// States in which `tcp_reset()` runs.
+const RECEIVING_STATES: [TcpState; 9] = [
+    TcpState::SynSent,
+    TcpState::SynRecv,
+    TcpState::Established,
+    TcpState::FinWait1,
+    TcpState::FinWait2,
+    TcpState::Close,
+    TcpState::CloseWait,
+    TcpState::LastAck,
+    TcpState::Closing,
+];
+
+const ESTABLISHED: &str = TcpState::Established.as_str();
+const SYN_SENT: &str = TcpState::SynSent.as_str();
+const SYN_RECV: &str = TcpState::SynRecv.as_str();
+const FIN_WAIT1: &str = TcpState::FinWait1.as_str();
+const FIN_WAIT2: &str = TcpState::FinWait2.as_str();
+const TIME_WAIT: &str = TcpState::TimeWait.as_str();
+const CLOSE_WAIT: &str = TcpState::CloseWait.as_str();
+const LAST_ACK: &str = TcpState::LastAck.as_str();
+const LISTEN: &str = TcpState::Listen.as_str();
+const CLOSING: &str = TcpState::Closing.as_str();
+
+/// In which states the kernel sends a reset for which reason (`net/ipv4/tcp*.c`, 6.12–6.18): the series that are known
+/// before they happen. Anything else gets its series when it happens.
+const SENDERS: &[(&str, &[&str])] = &[
+    ("NO_SOCKET", &[NO_STATE]),
+    ("TCP_FLAGS", &[LISTEN]),
+    ("INVALID_SYN", &[LISTEN, SYN_RECV]),
+    ("TCP_INVALID_ACK_SEQUENCE", &[SYN_SENT]),
+    ("TCP_RFC7323_PAWS", &[SYN_SENT]),
+    ("TCP_TOO_OLD_ACK", &[SYN_RECV]),
+    ("TCP_ACK_UNSENT_DATA", &[SYN_RECV]),
+    ("TCP_OLD_ACK", &[SYN_RECV]),
+    ("TCP_ABORT_ON_DATA", &[FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, CLOSING, LAST_ACK]),
+    ("TCP_TIMEWAIT_SOCKET", &[TIME_WAIT]),
+    ("TCP_ABORT_ON_CLOSE", &[ESTABLISHED, SYN_RECV, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT]),
+    ("TCP_ABORT_ON_LINGER", &[FIN_WAIT2]),
+    ("TCP_ABORT_ON_MEMORY", &[ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING]),
+    ("TCP_STATE", &[ESTABLISHED, SYN_RECV, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT]),
+    ("TCP_KEEPALIVE_TIMEOUT", &[ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT]),
+    ("TCP_DISCONNECT_WITH_DATA", &[LAST_ACK, CLOSING]),
+];
+
+/// The same for kernels that tell no reason.
+const SENDERS_WITHOUT_REASON: &[&str] =
+    &[ESTABLISHED, SYN_SENT, SYN_RECV, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, LISTEN, CLOSING];
+
+fn known_senders(names: &ReasonNames) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    let without = names.is_empty().then_some((NO_REASON, SENDERS_WITHOUT_REASON));
+    SENDERS.iter().copied().filter(|(reason, _)| names.number(reason).is_some()).chain(without)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sample, encode};
+    use crate::{
+        kernel::counters::{CountedReason, Counts, SentCount},
+        model::TcpState,
+        reason::ReasonNames,
+    };
+
+    fn text(counts: &Counts, reasons: &ReasonNames) -> String {
+        let sample =
+            Sample { counts, reasons, events_received: 7, probes: &["tcp_send_reset"], process: None };
+        String::from_utf8(encode(&sample).expect("metrics")).expect("UTF-8")
+    }
+
+    fn check(text: &str, line: &str) {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+
+    #[test]
+    fn known_series_start_at_zero() {
+        let reasons = ReasonNames::new([(1, "NO_SOCKET"), (9, "TCP_TIMEWAIT_SOCKET")]);
+        let text = text(&Counts::default(), &reasons);
+        check(&text, r#"resetmon_kernel_resets_sent_total{reason="NO_SOCKET",state="none"} 0"#);
+        check(
+            &text,
+            r#"resetmon_kernel_resets_sent_total{reason="TCP_TIMEWAIT_SOCKET",state="TIME_WAIT"} 0"#,
+        );
+        check(&text, r#"resetmon_kernel_resets_received_total{state="SYN_SENT"} 0"#);
+        check(&text, r#"resetmon_events_lost_total{where="ring_buffer"} 0"#);
+        check(&text, r"resetmon_events_received_total 7");
+        check(&text, r#"resetmon_probe_attached{probe="tcp_send_reset"} 1"#);
+        assert!(!text.contains("INVALID_SYN"), "a reason that this kernel does not have:\n{text}");
+    }
+
+    #[test]
+    fn counts_go_to_their_series() {
+        let sent = |reason, state, count| SentCount { reason, state, count };
+        let counts = Counts {
+            sent: vec![
+                sent(CountedReason::Number(1), None, 3),
+                sent(CountedReason::Number(40), Some(TcpState::Closing), 1),
+                sent(CountedReason::Unavailable, Some(TcpState::Established), 2),
+            ],
+            received: vec![(Some(TcpState::CloseWait), 5)],
+            lost: 4,
+        };
+        let text = text(&counts, &ReasonNames::new([(1, "NO_SOCKET")]));
+        check(&text, r#"resetmon_kernel_resets_sent_total{reason="NO_SOCKET",state="none"} 3"#);
+        check(&text, r#"resetmon_kernel_resets_sent_total{reason="40",state="CLOSING"} 1"#);
+        check(&text, r#"resetmon_kernel_resets_sent_total{reason="unavailable",state="ESTABLISHED"} 2"#);
+        check(&text, r#"resetmon_kernel_resets_received_total{state="CLOSE_WAIT"} 5"#);
+        check(&text, r#"resetmon_events_lost_total{where="ring_buffer"} 4"#);
+    }
+}

@@ -1,0 +1,95 @@
+//! One row an event, one column for each value of the JSON object that is known so far: keys joined by underscores, in
+//! the object's order. Columns are added at the end only. Unknown is empty; the arguments of a process are a JSON
+//! array; text is escaped as for a terminal.
+
+use std::io::{self, Write};
+
+use super::{
+    escape::escape,
+    json::{self, Measures, Owner, Packet, Reset},
+};
+use crate::model::ResetEvent;
+
+/// A column's name, and its value in a row.
+type Column = (&'static str, fn(&Reset<'_>) -> Option<String>);
+
+#[rustfmt::skip] // A column a line.
+const COLUMNS: [Column; 38] = [
+    ("schema", |reset| text(Some(reset.schema))),
+    ("id", |reset| text(Some(reset.id))),
+    ("time", |reset| text(Some(reset.time))),
+    ("host", |reset| text(Some(reset.host))),
+    ("direction", |reset| text(Some(reset.direction))),
+    ("kernel_reason", |reset| text(reset.kernel_reason)),
+    ("state", |reset| text(reset.state)),
+    ("family", |reset| text(Some(reset.family))),
+    ("local_addr", |reset| text(Some(reset.local.addr))),
+    ("local_port", |reset| text(Some(reset.local.port))),
+    ("peer_addr", |reset| text(Some(reset.peer.addr))),
+    ("peer_port", |reset| text(Some(reset.peer.port))),
+    ("netns", |reset| text(reset.netns)),
+    ("errno", |reset| text(reset.errno)),
+    ("process_pid", |reset| process(reset, |process| text(Some(process.pid)))),
+    ("process_comm", |reset| process(reset, |process| text(Some(process.comm)))),
+    ("process_exe", |reset| process(reset, |process| text(process.exe))),
+    ("process_cmdline", |reset| process(reset, |process| process.cmdline.and_then(array))),
+    ("process_uid", |reset| process(reset, |process| text(Some(process.uid)))),
+    ("process_start_time", |reset| process(reset, |process| text(Some(process.start_time)))),
+    ("owner_from", |reset| text(Some(reset.owner_from))),
+    ("connection_role", |reset| connection(reset, |connection| text(connection.role))),
+    ("connection_age_us", |reset| connection(reset, |connection| text(connection.age_us))),
+    ("connection_idle_us", |reset| connection(reset, |connection| text(connection.idle_us))),
+    ("connection_bytes_sent", |reset| connection(reset, |connection| text(connection.bytes_sent))),
+    ("connection_bytes_acked", |reset| connection(reset, |connection| text(connection.bytes_acked))),
+    ("connection_bytes_received", |reset| connection(reset, |connection| text(connection.bytes_received))),
+    ("connection_unacked_bytes", |reset| connection(reset, |connection| text(connection.unacked_bytes))),
+    ("connection_unread_bytes", |reset| connection(reset, |connection| text(connection.unread_bytes))),
+    ("connection_srtt_us", |reset| connection(reset, |connection| text(connection.srtt_us))),
+    ("connection_retransmits", |reset| connection(reset, |connection| text(connection.retransmits))),
+    ("trigger_flags", |reset| trigger(reset, |trigger| text(Some(trigger.flags)))),
+    ("trigger_payload_bytes", |reset| trigger(reset, |trigger| text(Some(trigger.payload_bytes)))),
+    ("trigger_seq", |reset| trigger(reset, |trigger| text(Some(trigger.seq)))),
+    ("trigger_ack", |reset| trigger(reset, |trigger| text(Some(trigger.ack)))),
+    ("trigger_window", |reset| trigger(reset, |trigger| text(Some(trigger.window)))),
+    ("trigger_ttl", |reset| trigger(reset, |trigger| text(Some(trigger.ttl)))),
+    ("trigger_ip_id", |reset| trigger(reset, |trigger| text(trigger.ip_id))),
+];
+
+/// Writes the names of the columns.
+pub(super) fn write_header(to: &mut impl Write) -> io::Result<()> {
+    write_row(COLUMNS.iter().map(|(name, _)| *name), to)
+}
+
+/// Writes an event as a row.
+pub(super) fn write(event: &ResetEvent, host: &str, to: &mut impl Write) -> io::Result<()> {
+    let reset = Reset::new(event, host);
+    write_row(COLUMNS.iter().map(|(_, value)| value(&reset).unwrap_or_default()), to)
+}
+
+fn write_row<T: AsRef<[u8]>>(cells: impl Iterator<Item = T>, to: &mut impl Write) -> io::Result<()> {
+    let mut writer = ::csv::Writer::from_writer(to);
+    writer.write_record(cells)?;
+    writer.flush()
+}
+
+fn process(reset: &Reset<'_>, value: fn(&Owner<'_>) -> Option<String>) -> Option<String> {
+    reset.process.as_ref().and_then(value)
+}
+
+fn connection(reset: &Reset<'_>, value: fn(&Measures) -> Option<String>) -> Option<String> {
+    reset.connection.as_ref().and_then(value)
+}
+
+fn trigger(reset: &Reset<'_>, value: fn(&Packet) -> Option<String>) -> Option<String> {
+    reset.trigger.as_ref().and_then(value)
+}
+
+fn text(value: Option<impl ToString>) -> Option<String> {
+    value.map(|value| escape(&value.to_string()).into_owned())
+}
+
+fn array(values: &[String]) -> Option<String> {
+    let mut bytes = Vec::new();
+    json::write_value(&values, &mut bytes).ok()?;
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,257 @@
+//! One reset as JSON, schema 1: the one object that every command, the socket and every exporter use. Every key is
+//! always there, in this order; what is not known is `null`, never a guess. A new key may come, none goes or changes
+//! its meaning, without a new schema number.
+
+use std::{
+    fmt::{self, Display},
+    io::{self, Write},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::escape::escape_in_json;
+use crate::model::{
+    Connection, Errno, EventId, Process, Reason, ResetEvent, Role, TcpFlags, TcpState, Trigger,
+};
+
+/// Version of the object's shape.
+pub const SCHEMA: u32 = 1;
+
+/// A key that is in the schema and that nothing fills in so far; serialised as `null`.
+type NotKnownYet = ();
+
+/// The object: a view of an event in the terms of the schema.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reset<'a> {
+    pub(super) schema: u32,
+    #[serde(serialize_with = "as_text")]
+    pub(super) id: EventId,
+    pub(super) time: Time,
+    pub(super) host: &'a str,
+    pub(super) direction: &'static str,
+    pub(super) kernel_reason: Option<KernelReason<'a>>,
+    pub(super) state: Option<&'static str>,
+    pub(super) family: &'static str,
+    pub(super) local: End,
+    pub(super) peer: End,
+    pub(super) netns: Option<u32>,
+    pub(super) errno: Option<&'static str>,
+    pub(super) process: Option<Owner<'a>>,
+    pub(super) owner_from: &'static str,
+    actor: NotKnownYet,
+    workload: NotKnownYet,
+    cgroup: NotKnownYet,
+    pub(super) connection: Option<Measures>,
+    pub(super) trigger: Option<Packet>,
+    rst: NotKnownYet,
+    counterpart: NotKnownYet,
+    incident: NotKnownYet,
+    cause: NotKnownYet,
+    confidence: NotKnownYet,
+    evidence: NotKnownYet,
+    summary: NotKnownYet,
+    advice: NotKnownYet,
+}
+
+/// A moment, in RFC 3339 with nanoseconds, in UTC.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Time(Timestamp);
+
+/// A name, or the number of a reason that has none.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum KernelReason<'a> {
+    Named(&'a str),
+    Unknown(u32),
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct End {
+    pub(super) addr: IpAddr,
+    pub(super) port: u16,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Owner<'a> {
+    pub(super) pid: u32,
+    pub(super) comm: &'a str,
+    pub(super) exe: Option<&'a str>,
+    pub(super) cmdline: Option<&'a [String]>,
+    pub(super) uid: u32,
+    pub(super) start_time: Time,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Measures {
+    pub(super) role: Option<&'static str>,
+    pub(super) age_us: Option<u64>,
+    pub(super) idle_us: Option<u64>,
+    pub(super) bytes_sent: Option<u64>,
+    pub(super) bytes_acked: Option<u64>,
+    pub(super) bytes_received: Option<u64>,
+    pub(super) unacked_bytes: Option<u32>,
+    pub(super) unread_bytes: Option<u32>,
+    pub(super) srtt_us: Option<u64>,
+    pub(super) retransmits: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Packet {
+    #[serde(serialize_with = "as_text")]
+    pub(super) flags: TcpFlags,
+    pub(super) payload_bytes: u32,
+    pub(super) seq: u32,
+    pub(super) ack: u32,
+    pub(super) window: u16,
+    pub(super) ttl: u8,
+    pub(super) ip_id: Option<u16>,
+}
+
+/// Writes an event as one line.
+pub fn write(event: &ResetEvent, host: &str, to: &mut impl Write) -> io::Result<()> {
+    write_value(&Reset::new(event, host), to)?;
+    to.write_all(b"\n")
+}
+
+/// Writes a value as JSON without line breaks and without characters that are unsafe on a terminal.
+pub(super) fn write_value(value: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(to, TerminalSafe);
+    value.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+impl<'a> Reset<'a> {
+    /// The object for an event of a host.
+    pub fn new(event: &'a ResetEvent, host: &'a str) -> Self {
+        Self {
+            schema: SCHEMA,
+            id: event.id(),
+            time: Time(event.time),
+            host,
+            direction: event.direction.as_str(),
+            kernel_reason: event.reason.as_ref().map(KernelReason::new),
+            state: event.state.map(TcpState::as_str),
+            family: event.tuple.family().as_str(),
+            local: End::new(event.tuple.local),
+            peer: End::new(event.tuple.peer),
+            netns: event.netns,
+            errno: event.errno.map(Errno::as_str),
+            process: event.process.as_ref().map(Owner::new),
+            owner_from: event.owner_from.as_str(),
+            actor: (),
+            workload: (),
+            cgroup: (),
+            connection: event.connection.as_ref().map(Measures::new),
+            trigger: event.trigger.as_ref().map(Packet::new),
+            rst: (),
+            counterpart: (),
+            incident: (),
+            cause: (),
+            confidence: (),
+            evidence: (),
+            summary: (),
+            advice: (),
+        }
+    }
+}
+
+impl Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.9}", self.0)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'a> KernelReason<'a> {
+    fn new(reason: &'a Reason) -> Self {
+        match reason {
+            Reason::Named(name) => Self::Named(name),
+            Reason::Unknown(number) => Self::Unknown(*number),
+        }
+    }
+}
+
+impl Display for KernelReason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Unknown(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+impl End {
+    fn new(end: SocketAddr) -> Self {
+        Self { addr: end.ip(), port: end.port() }
+    }
+}
+
+impl<'a> Owner<'a> {
+    fn new(process: &'a Process) -> Self {
+        let details = process.details.as_deref();
+        Self {
+            pid: process.pid,
+            comm: super::comm(process),
+            exe: details.and_then(|details| details.exe.as_deref()),
+            cmdline: details.and_then(|details| details.cmdline.as_deref()),
+            uid: process.uid,
+            start_time: Time(process.start_time),
+        }
+    }
+}
+
+impl Measures {
+    fn new(connection: &Connection) -> Self {
+        let figures = connection.figures.as_ref();
+        Self {
+            role: connection.role.map(Role::as_str),
+            age_us: connection.age.map(microseconds),
+            idle_us: connection.idle.map(microseconds),
+            bytes_sent: figures.map(|figures| figures.bytes_sent),
+            bytes_acked: figures.map(|figures| figures.bytes_acked),
+            bytes_received: figures.map(|figures| figures.bytes_received),
+            unacked_bytes: figures.map(|figures| figures.unacked_bytes),
+            unread_bytes: figures.map(|figures| figures.unread_bytes),
+            srtt_us: figures.and_then(super::srtt).map(microseconds),
+            retransmits: figures.map(|figures| figures.retransmits),
+        }
+    }
+}
+
+impl Packet {
+    fn new(trigger: &Trigger) -> Self {
+        Self {
+            flags: trigger.flags,
+            payload_bytes: trigger.payload_bytes,
+            seq: trigger.seq,
+            ack: trigger.ack,
+            window: trigger.window,
+            ttl: trigger.ttl,
+            ip_id: trigger.ip_id,
+        }
+    }
+}
+
+/// Compact JSON with more escapes than JSON asks for: it means the same to a parser, and nothing to a terminal.
+struct TerminalSafe;
+
+impl serde_json::ser::Formatter for TerminalSafe {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        writer.write_all(escape_in_json(fragment).as_bytes())
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
