@@ -1,0 +1,52 @@
+//! A connection that the server has accepted, reset by the client: the victim is the server's process, though the
+//! client's is the one at work when the reset comes.
+
+use resetmon_tests::{Family, Scene};
+use serde_json::json;
+
+use crate::host;
+
+fn check(family: Family) {
+    let _host = host::shared();
+    let mut scene = Scene::connected(family);
+    scene.client.run("send 9");
+    scene.server.run("await 9");
+    scene.client.run("linger 0");
+    scene.client.run("close");
+    assert_eq!(scene.server.run("await-error"), "ECONNRESET");
+
+    scene.expect_at_client(json!({
+        "direction": "sent",
+        "kernel_reason": "TCP_STATE",
+        "state": "ESTABLISHED",
+        "errno": null,
+        "owner_from": "connect",
+        "connection": {"role": "client", "bytes_sent": 9, "unread_bytes": 0},
+    }));
+    let received = scene.expect_at_server(json!({
+        "direction": "received",
+        "kernel_reason": null,
+        "state": "ESTABLISHED",
+        "errno": "ECONNRESET",
+        "connection": {"role": "server", "bytes_received": 9, "unread_bytes": 9, "unacked_bytes": 0},
+    }));
+    // Exact where accept(2) can be seen, else handed down by the listener.
+    let owner_from = received["owner_from"].as_str();
+    assert!(matches!(owner_from, Some("accept" | "listen")), "{received}");
+    scene.expect_total(1, 1);
+}
+
+#[test]
+fn ipv4() {
+    check(Family::Ipv4);
+}
+
+#[test]
+fn ipv6() {
+    check(Family::Ipv6);
+}
+
+#[test]
+fn v4_mapped() {
+    check(Family::Mapped);
+}

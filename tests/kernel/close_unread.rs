@@ -1,0 +1,60 @@
+//! A close without having read everything that has come.
+
+use resetmon_tests::{Family, Scene};
+use serde_json::json;
+
+use crate::host;
+
+fn check(family: Family) {
+    let _host = host::shared();
+    let mut scene = Scene::connected(family);
+    scene.server.run("send 20");
+    scene.client.run("await 20");
+    scene.client.run("send 1000");
+    scene.server.run("await 1000");
+    scene.server.run("recv 300");
+    scene.server.run("close");
+    scene.client.run("await-error");
+
+    scene.expect_at_server(json!({
+        "direction": "sent",
+        "kernel_reason": "TCP_ABORT_ON_CLOSE",
+        "state": "ESTABLISHED",
+        "errno": null,
+        "owner_from": "current",
+        "connection": {
+            "role": "server",
+            "bytes_sent": 20,
+            "bytes_received": 1000,
+            "unread_bytes": 700,
+            "unacked_bytes": 0,
+        },
+    }));
+    let received = scene.expect_at_client(json!({
+        "direction": "received",
+        "kernel_reason": null,
+        "state": "ESTABLISHED",
+        "errno": "ECONNRESET",
+        "owner_from": "connect",
+        "connection": {"role": "client", "bytes_sent": 1000, "bytes_received": 20, "unread_bytes": 20},
+    }));
+    // The kernel takes no notice of what an RST acknowledges; a delayed acknowledgement may have come before it.
+    let unacked = &received["connection"]["unacked_bytes"];
+    assert!(matches!(unacked.as_u64(), Some(0 | 1000)), "{received}");
+    scene.expect_total(1, 1);
+}
+
+#[test]
+fn ipv4() {
+    check(Family::Ipv4);
+}
+
+#[test]
+fn ipv6() {
+    check(Family::Ipv6);
+}
+
+#[test]
+fn v4_mapped() {
+    check(Family::Mapped);
+}

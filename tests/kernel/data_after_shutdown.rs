@@ -1,0 +1,84 @@
+//! Data that comes after shutdown(2) of both directions. The kernel claims a received reset at that end as well, though
+//! no RST came: it must not be told.
+
+use resetmon_tests::{Agent, Family, Scene};
+use serde_json::json;
+
+use crate::host;
+
+fn send_after_shutdown(scene: &mut Scene) {
+    scene.server.run("shutdown both");
+    scene.client.run("await-fin");
+    scene.client.run("send 10");
+    assert_eq!(scene.client.run("await-error"), "EPIPE");
+    scene.server.fails("recv 1", "ECONNRESET");
+}
+
+fn check(family: Family) {
+    let _host = host::shared();
+    let mut scene = Scene::connected(family);
+    send_after_shutdown(&mut scene);
+
+    scene.expect_at_server(json!({
+        "direction": "sent",
+        "kernel_reason": "TCP_ABORT_ON_DATA",
+        "state": "FIN_WAIT2",
+        "errno": "ECONNRESET",
+        "owner_from": "current",
+        "connection": {"role": "server", "unread_bytes": 0, "unacked_bytes": 0},
+        "trigger": {"payload_bytes": 10},
+    }));
+    scene.expect_at_client(json!({
+        "direction": "received",
+        "kernel_reason": null,
+        "state": "CLOSE_WAIT",
+        "errno": "EPIPE",
+        "owner_from": "connect",
+        "connection": {"role": "client", "bytes_sent": 10, "unread_bytes": 0, "unacked_bytes": 10},
+    }));
+    // One each: nothing was received at the server's end.
+    scene.expect_total(1, 1);
+}
+
+#[test]
+fn ipv4() {
+    check(Family::Ipv4);
+}
+
+#[test]
+fn ipv6() {
+    check(Family::Ipv6);
+}
+
+#[test]
+fn v4_mapped() {
+    check(Family::Mapped);
+}
+
+#[test]
+fn totals_have_only_what_was_an_rst() {
+    let _host = host::alone();
+    let mut scene = Scene::connected(Family::Ipv4);
+    let agent = Agent::start(&[]);
+    let before = agent.metrics();
+    send_after_shutdown(&mut scene);
+    let after = agent.metrics();
+    scene.expect_total(1, 1);
+
+    // The watch has seen all that happened on the host between the two scrapes.
+    let seen = |event| u64::try_from(scene.watch.matching(&event).len()).expect("a small number");
+    let more = |name, labels: &[(&str, &str)]| after.sum(name, labels) - before.sum(name, labels);
+    let sent =
+        more("resetmon_kernel_resets_sent_total", &[("reason", "TCP_ABORT_ON_DATA"), ("state", "FIN_WAIT2")]);
+    let most_sent =
+        seen(json!({"direction": "sent", "kernel_reason": "TCP_ABORT_ON_DATA", "state": "FIN_WAIT2"}));
+    assert!((1..=most_sent).contains(&sent), "1 ≤ {sent} ≤ {most_sent}");
+    for (state, least) in [("FIN_WAIT2", 0), ("CLOSE_WAIT", 1)] {
+        let received = more("resetmon_kernel_resets_received_total", &[("state", state)]);
+        let most_received = seen(json!({"direction": "received", "state": state}));
+        assert!(
+            (least..=most_received).contains(&received),
+            "{state}: {least} ≤ {received} ≤ {most_received}"
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! `resetmon demo` as a user runs it: it judges itself, and says so in its exit code.
+
+use std::process::{Command, Output};
+
+use resetmon_tests::{binary, require_root};
+
+use crate::host;
+
+/// Runs the demo, by way of `wrapper` if there is one.
+fn demo(wrapper: &[&str]) -> Output {
+    require_root();
+    let binary = binary();
+    let mut command = match wrapper.split_first() {
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(binary);
+            command
+        }
+        None => Command::new(binary),
+    };
+    command.arg("demo").output().expect("the demo runs")
+}
+
+/// The lines that it prints, once it has ended well.
+fn lines(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}\n{text}", output.status);
+    text.lines().map(str::to_owned).collect()
+}
+
+fn count(lines: &[String], part: &str) -> usize {
+    lines.iter().filter(|line| line.contains(part)).count()
+}
+
+#[test]
+fn everything_as_expected() {
+    let _host = host::shared();
+    let lines = lines(&demo(&[]));
+    assert_eq!(count(&lines, " sent "), 9, "{lines:#?}");
+    assert_eq!(count(&lines, " recv "), 9, "{lines:#?}");
+    assert_eq!(count(&lines, "demo-server["), 7, "{lines:#?}");
+    assert_eq!(count(&lines, "demo-client["), 9, "{lines:#?}");
+    let last = lines.last().expect("a summary");
+    assert_eq!(last, "9 scenarios, 9 resets sent: every end and every process as expected");
+}
+
+#[test]
+fn without_the_right_to_lose_a_connection() {
+    let _host = host::shared();
+    let lines = lines(&demo(&["setpriv", "--inh-caps=-all", "--bounding-set=-all,+bpf,+perfmon"]));
+    assert_eq!(count(&lines, "skipped: "), 1, "{lines:#?}");
+    assert_eq!(count(&lines, "CAP_NET_ADMIN"), 1, "{lines:#?}");
+    let last = lines.last().expect("a summary");
+    assert_eq!(last, "9 scenarios (1 skipped), 8 resets sent: every end and every process as expected");
+}
+
+#[test]
+fn without_loopback() {
+    let _host = host::shared();
+    // A new network namespace, in which loopback is down.
+    let output = demo(&["unshare", "--net"]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.matches("\nfailed: demo-").count(), 9, "{text}");
+    assert!(text.ends_with("9 scenarios, 0 resets sent: 9 problems, named above\n"), "{text}");
+}

@@ -1,0 +1,17 @@
+//! Real resets on the running kernel, judged by what the product says of them. One file a scenario; each test makes its
+//! traffic in a network namespace of its own and filters by it. Needs root, and the binary that cargo built.
+
+mod abort_on_linger;
+mod accepted_reset;
+mod agent;
+mod close_unread;
+mod counts;
+mod data_after_shutdown;
+mod demo;
+mod errors;
+mod host;
+mod netns;
+mod overflow;
+mod python;
+mod refused;
+mod time_wait;

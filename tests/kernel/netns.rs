@@ -1,0 +1,85 @@
+//! Resets in other network namespaces than resetmon's own, and between two of them.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use resetmon_tests::{Family, Netns, Scene, Watch, endpoint};
+use serde_json::json;
+
+use crate::host;
+
+#[test]
+fn another_namespace_is_named() {
+    let _host = host::shared();
+    let mut scene = Scene::connected(Family::Ipv4);
+    let own = fs::metadata("/proc/self/ns/net").expect("the own namespace").ino();
+    assert_ne!(scene.netns.inode(), own);
+    let watching =
+        fs::metadata(format!("/proc/{}/ns/net", scene.watch.pid())).expect("watch's namespace").ino();
+    assert_eq!(watching, own);
+
+    scene.server.run("linger 0");
+    scene.server.run("close");
+    scene.client.fails("recv 1", "ECONNRESET");
+    scene.expect_at_server(json!({"direction": "sent"}));
+    scene.expect_at_client(json!({"direction": "received"}));
+    scene.expect_total(1, 1);
+}
+
+#[test]
+fn each_end_in_its_own_namespace() {
+    let _host = host::shared();
+    let watch = Watch::start();
+    let (left, right) = Netns::joined(&["10.9.8.1/24", "fd00:9::1/64"], &["10.9.8.2/24", "fd00:9::2/64"]);
+    let mut client = left.actor("left-client");
+    let mut server = right.actor("right-server");
+    for listen in ["listen 10.9.8.2:0", "listen [fd00:9::2]:0"] {
+        let server_at = server.address(listen);
+        let client_at = client.address(&format!("connect {server_at}"));
+        server.run("accept");
+        client.run("send 100");
+        server.run("await 100");
+        server.run("close");
+        client.fails("recv 1", "ECONNRESET");
+
+        watch.expect(&json!({
+            "direction": "sent",
+            "kernel_reason": "TCP_ABORT_ON_CLOSE",
+            "local": endpoint(server_at),
+            "peer": endpoint(client_at),
+            "netns": right.inode(),
+            "process": {"pid": server.pid(), "comm": "right-server"},
+        }));
+        watch.expect(&json!({
+            "direction": "received",
+            "state": "ESTABLISHED",
+            "local": endpoint(client_at),
+            "peer": endpoint(server_at),
+            "netns": left.inode(),
+            "process": {"pid": client.pid(), "comm": "left-client"},
+        }));
+
+        server.run("close-listener");
+        client.run("close");
+        client.fails(&format!("connect {server_at}"), "ECONNREFUSED");
+        watch.expect(&json!({
+            "direction": "sent",
+            "kernel_reason": "NO_SOCKET",
+            "local": endpoint(server_at),
+            "netns": right.inode(),
+            "process": null,
+        }));
+        watch.expect(&json!({
+            "direction": "received",
+            "state": "SYN_SENT",
+            "peer": endpoint(server_at),
+            "netns": left.inode(),
+            "process": {"pid": client.pid(), "comm": "left-client"},
+        }));
+    }
+    watch.settle();
+    for (netns, direction, unwanted) in [(&left, "received", "sent"), (&right, "sent", "received")] {
+        assert_eq!(watch.matching(&json!({"netns": netns.inode(), "direction": direction})).len(), 4);
+        assert_eq!(watch.matching(&json!({"netns": netns.inode(), "direction": unwanted})).len(), 0);
+    }
+}
