@@ -21,7 +21,8 @@ mod bpf {
         println!("cargo:rerun-if-changed=../monitor-common/src");
         println!("cargo:rerun-if-env-changed=RUSTC_BOOTSTRAP");
         let root_dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../monitor-ebpf");
-        let package = Package { name: "resetmon-ebpf", root_dir, ..Package::default() };
+        let features: &[_] = if cfg!(feature = "bpf-log") { &["log"] } else { &[] };
+        let package = Package { name: "resetmon-ebpf", root_dir, features, ..Package::default() };
         aya_build::build_ebpf([package], toolchain()?)
             .context("the BPF object cannot be built; `cargo xtask setup` installs what it needs")
     }

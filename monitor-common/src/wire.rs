@@ -85,15 +85,18 @@ pub struct RawSocketRecord {
     pub reserved: [u8; 5],
 }
 
-/// A connection: addresses as IPv6, IPv4 ones v4-mapped; ports in host order. Aligned so that an address is two words.
-#[repr(C, align(8))]
+/// An IPv6 address, or a v4-mapped IPv4 one: sixteen bytes in network order, as two native words.
+pub type RawAddress = [u64; 2];
+
+/// A connection; ports in host order.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "zerocopy", derive(FromBytes, IntoBytes, Immutable, KnownLayout))]
 pub struct RawTuple {
     /// Address of this end.
-    pub local_addr: [u8; 16],
+    pub local_addr: RawAddress,
     /// Address of the other end.
-    pub peer_addr: [u8; 16],
+    pub peer_addr: RawAddress,
     /// Port of this end.
     pub local_port: u16,
     /// Port of the other end.

@@ -30,34 +30,33 @@ pub(crate) fn has(feature: &Global<u8>) -> bool {
     feature.load() != 0
 }
 
-/// Loads a member of a kernel object that the verifier knows by its type.
+/// Loads a member of a kernel object that the verifier knows by its type; zero where this kernel does not have it.
 ///
 /// # Safety
 /// `object` must be a pointer to the struct for which `offset` was looked up, of a type the verifier tracks; a fault
 /// reads zero.
 #[inline(always)]
 pub(crate) unsafe fn load<T: Copy + Default>(object: *const u8, offset: &Global<u32>) -> T {
+    // SAFETY: the caller's promise.
+    unsafe { load_part(object, offset, 0) }
+}
+
+/// Loads an IPv6 address, as two words.
+///
+/// # Safety
+/// As for [`load`].
+#[inline(always)]
+pub(crate) unsafe fn load_address(object: *const u8, offset: &Global<u32>) -> [u64; 2] {
+    // SAFETY: the caller's promise; an address has sixteen bytes.
+    unsafe { [load_part(object, offset, 0), load_part(object, offset, 8)] }
+}
+
+#[inline(always)]
+unsafe fn load_part<T: Copy + Default>(object: *const u8, offset: &Global<u32>, part: usize) -> T {
     let offset = offset.load();
     if offset == ABSENT {
         return T::default();
     }
     // SAFETY: the caller's promise; the verifier checks type and bounds when the program is loaded.
-    unsafe { object.add(offset as usize).cast::<T>().read_volatile() }
-}
-
-/// Loads 16 bytes, as two words so that they are two instructions.
-///
-/// # Safety
-/// As for [`load`].
-#[inline(always)]
-pub(crate) unsafe fn load_16(object: *const u8, offset: &Global<u32>) -> [u64; 2] {
-    let offset = offset.load();
-    if offset == ABSENT {
-        return [0; 2];
-    }
-    // SAFETY: as for `load`.
-    unsafe {
-        let words = object.add(offset as usize).cast::<u64>();
-        [words.read_volatile(), words.add(1).read_volatile()]
-    }
+    unsafe { object.add(offset as usize + part).cast::<T>().read_volatile() }
 }

@@ -7,6 +7,7 @@ use aya_ebpf::{helpers::bpf_ktime_get_boot_ns, macros::btf_tracepoint, programs:
 use resetmon_common::wire::{origin, role};
 
 use crate::{
+    log::log,
     record,
     sock::{Sock, state},
 };
@@ -21,8 +22,9 @@ fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     if !sock.is_tcp() {
         return 0;
     }
-    let old = ctx.arg::<i32>(1) as u8;
-    let new = ctx.arg::<i32>(2) as u8;
+    let old = ctx.arg::<u32>(1) as u8;
+    let new = ctx.arg::<u32>(2) as u8;
+    log!(&ctx, "inet_sock_set_state {} -> {}", old, new);
     match new {
         state::SYN_SENT => own(sock, origin::CONNECT, role::CLIENT),
         state::LISTEN => own(sock, origin::LISTEN, role::SERVER),

@@ -4,12 +4,13 @@
 #![no_main]
 #![feature(core_intrinsics)]
 #![expect(internal_features, reason = "the only atomic add that the BPF target has is an intrinsic")]
-#![expect(
-    unsafe_code,
-    reason = "BPF programs read kernel memory through raw pointers that the verifier checks"
-)]
+#![expect(unsafe_code, reason = "BPF programs read kernel memory through pointers that the verifier checks")]
+#![expect(clippy::inline_always, reason = "one function a program: calls cost stack, which is scarce")]
+#![expect(clippy::needless_pass_by_value, reason = "the macros of the hooks pass contexts by value")]
+#![expect(clippy::cast_possible_truncation, reason = "helpers answer in u64 what fits in less")]
 
 mod globals;
+mod log;
 mod maps;
 
 mod count;

@@ -5,7 +5,7 @@ use resetmon_common::wire::{RawTrigger, RawTuple};
 
 use crate::{
     globals::{NET_DEVICE_NET, NET_INUM, SKB_DEV, SKB_HEAD, SKB_NETWORK_HEADER, SKB_TRANSPORT_HEADER, load},
-    sock::{write_v4, write_v6},
+    sock::v4_mapped,
     task::probe_read,
 };
 
@@ -85,15 +85,15 @@ impl Packet {
         let end_of_packet = if version == 6 {
             let ip: Ipv6Header = probe_read(head + network);
             trigger.ttl = ip.hop_limit;
-            write_v6(&mut tuple.local_addr, ip.destination);
-            write_v6(&mut tuple.peer_addr, ip.source);
+            tuple.local_addr = ip.destination;
+            tuple.peer_addr = ip.source;
             40 + u32::from(u16::from_be(ip.payload_length))
         } else {
             let ip: Ipv4Header = probe_read(head + network);
             trigger.ttl = ip.ttl;
             trigger.ip_id = u16::from_be(ip.id);
-            write_v4(&mut tuple.local_addr, ip.destination);
-            write_v4(&mut tuple.peer_addr, ip.source);
+            tuple.local_addr = v4_mapped(ip.destination);
+            tuple.peer_addr = v4_mapped(ip.source);
             u32::from(u16::from_be(ip.total_length))
         };
         let headers = (transport - network) as u32 + u32::from(tcp.data_offset >> 4) * 4;

@@ -10,7 +10,7 @@ use resetmon_common::wire::{PF_KTHREAD, RawClosed, RawOwner, RawSocketRecord, Ra
 use crate::{
     globals::{HAS_SK_STORAGE, has},
     maps::{CLOSED, LISTENERS, SOCKET_HASH, SOCKETS},
-    sock::Sock,
+    sock::{Sock, v4_mapped},
     task,
 };
 
@@ -134,11 +134,11 @@ pub(crate) fn inherit(child: Sock) {
     let mut key = listener_key(child);
     let mut owner = LISTENERS.get_ptr(key);
     if owner.is_none() {
-        crate::sock::write_v6(&mut key.local_addr, [0; 2]);
+        key.local_addr = [0; 2];
         owner = LISTENERS.get_ptr(key);
     }
     if owner.is_none() {
-        crate::sock::write_v4(&mut key.local_addr, 0);
+        key.local_addr = v4_mapped(0);
         owner = LISTENERS.get_ptr(key);
     }
     let Some(owner) = owner else { return };
@@ -152,7 +152,7 @@ pub(crate) fn inherit(child: Sock) {
 fn listener_key(sock: Sock) -> RawTuple {
     let mut key = RawTuple::default();
     sock.write_tuple(&mut key);
-    crate::sock::write_v6(&mut key.peer_addr, [0; 2]);
+    key.peer_addr = [0; 2];
     key.peer_port = 0;
     key
 }

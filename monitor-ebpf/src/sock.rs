@@ -4,7 +4,7 @@
 use aya_ebpf::helpers::{bpf_get_socket_cookie, bpf_skc_to_tcp_sock};
 use resetmon_common::{
     members::ABSENT,
-    wire::{RawResetEvent, RawTuple, mark},
+    wire::{RawAddress, RawResetEvent, RawTuple, mark},
 };
 
 use crate::globals::{
@@ -14,7 +14,8 @@ use crate::globals::{
     SKC_NUM, SKC_RCV_SADDR, SKC_STATE, SKC_V6_DADDR, SKC_V6_RCV_SADDR, SOCKET_FILE, TCP_BYTES_ACKED,
     TCP_BYTES_RECEIVED, TCP_BYTES_SENT, TCP_COPIED_SEQ, TCP_IS_MPTCP, TCP_KEEPALIVE_INTVL,
     TCP_KEEPALIVE_PROBES, TCP_KEEPALIVE_TIME, TCP_LINGER2, TCP_LSNDTIME, TCP_MDEV_US, TCP_PACKETS_OUT,
-    TCP_RCV_NXT, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US, TCP_TOTAL_RETRANS, TCP_WRITE_SEQ, has, load, load_16,
+    TCP_RCV_NXT, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US, TCP_TOTAL_RETRANS, TCP_WRITE_SEQ, has, load,
+    load_address,
 };
 
 const AF_INET6: u16 = 10;
@@ -85,11 +86,11 @@ impl Sock {
         // SAFETY: as for `family`.
         unsafe {
             if SKC_V6_DADDR.load() != ABSENT && self.family() == AF_INET6 {
-                write_v6(&mut to.local_addr, load_16(self.0, &SKC_V6_RCV_SADDR));
-                write_v6(&mut to.peer_addr, load_16(self.0, &SKC_V6_DADDR));
+                to.local_addr = load_address(self.0, &SKC_V6_RCV_SADDR);
+                to.peer_addr = load_address(self.0, &SKC_V6_DADDR);
             } else {
-                write_v4(&mut to.local_addr, load(self.0, &SKC_RCV_SADDR));
-                write_v4(&mut to.peer_addr, load(self.0, &SKC_DADDR));
+                to.local_addr = v4_mapped(load(self.0, &SKC_RCV_SADDR));
+                to.peer_addr = v4_mapped(load(self.0, &SKC_DADDR));
             }
             to.local_port = load(self.0, &SKC_NUM);
             to.peer_port = u16::from_be(load(self.0, &SKC_DPORT));
@@ -224,26 +225,9 @@ impl FullSock {
     }
 }
 
-/// Stores an IPv4 address, given in network order, as a v4-mapped IPv6 one.
+/// An IPv4 address, given in network order, as a v4-mapped IPv6 one.
 #[inline(always)]
-pub(crate) fn write_v4(to: &mut [u8; 16], address: u32) {
-    let words = (&raw mut *to).cast::<u32>();
-    // SAFETY: four words are sixteen bytes; wire types align addresses to eight.
-    unsafe {
-        words.write(0);
-        words.add(1).write(0);
-        words.add(2).write(V4_MAPPED);
-        words.add(3).write(address);
-    }
-}
-
-/// Stores an IPv6 address.
-#[inline(always)]
-pub(crate) fn write_v6(to: &mut [u8; 16], address: [u64; 2]) {
-    let words = (&raw mut *to).cast::<u64>();
-    // SAFETY: two words are sixteen bytes; wire types align addresses to eight.
-    unsafe {
-        words.write(address[0]);
-        words.add(1).write(address[1]);
-    }
+pub(crate) fn v4_mapped(address: u32) -> RawAddress {
+    let (prefix, address) = (u64::from(V4_MAPPED), u64::from(address));
+    [0, if cfg!(target_endian = "little") { prefix | address << 32 } else { prefix << 32 | address }]
 }

@@ -11,6 +11,7 @@ use resetmon_common::{
 use crate::{
     count::add_one,
     event,
+    log::log,
     maps::{LOST, RECEIVED},
     record,
     sock::{Sock, state},
@@ -23,6 +24,7 @@ const RCV_SHUTDOWN: u8 = 1;
 fn tcp_receive_reset(ctx: BtfTracePointContext) -> i32 {
     let Some(sock) = Sock::new(ctx.arg(0)) else { return 0 };
     let state = sock.state();
+    log!(&ctx, "tcp_receive_reset in state {}", state);
     add_one(&RECEIVED, received_index(Receipt::Seen, u32::from(state)));
 
     let unproven = may_be_data_after_shutdown(sock, state);

@@ -12,6 +12,7 @@ use crate::{
     count::add_one,
     event,
     globals::{HAS_REASON, REASON_ABORT_ON_DATA, has},
+    log::log,
     maps::{LOST, RECEIVED, SENT},
     packet::Packet,
     record,
@@ -41,6 +42,7 @@ fn tcp_send_reset(ctx: BtfTracePointContext) -> i32 {
         _ => None,
     };
     let state = state_before(call, record.as_deref());
+    log!(&ctx, "tcp_send_reset in state {} for reason {}", state, call.reason);
     add_one(&SENT, sent_index(call.reason, u32::from(state)));
     let refuted = record.as_deref().map_or(0, |record| refutes(call, record));
     if refuted != 0 {

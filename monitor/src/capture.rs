@@ -77,9 +77,11 @@ impl Capture {
         Ok(())
     }
 
-    /// Appends what is still held: nothing more will be asked for.
+    /// Appends what has arrived and what is still held, without waiting: nothing more will be asked for.
     pub fn finish(&mut self, events: &mut Vec<ResetEvent>) {
-        self.pipeline.finish(events);
+        let Self { stream, pipeline, .. } = self;
+        stream.rest(|bytes| pipeline.take(bytes, events));
+        pipeline.finish(events);
     }
 
     /// The attached probes.

@@ -1,12 +1,16 @@
 //! Wire bytes → [`ResetEvent`]. Total: any bytes give an event or an error. Knows how the kernel's fields become what a
 //! user relies on — state, errno, unread and unacknowledged bytes, the owner — and nothing of how they were captured.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use resetmon_common::wire::{
-    PF_KTHREAD, RawOwner, RawResetEvent, RawTask, RawTrigger, SOCK_DEAD, SOCK_KEEPOPEN, SOCK_LINGER,
-    direction, mark, origin, role,
+    PF_KTHREAD, RawAddress, RawOwner, RawResetEvent, RawTask, RawTrigger, SOCK_DEAD, SOCK_KEEPOPEN,
+    SOCK_LINGER, direction, mark, origin, role,
 };
 use zerocopy::FromBytes as _;
 
@@ -112,8 +116,8 @@ impl Reading<'_> {
             reason: self.has(mark::HAS_REASON).then(|| self.decoder.reasons.reason(raw.reason)),
             state: self.state(),
             tuple: FourTuple::new(
-                (raw.tuple.local_addr, raw.tuple.local_port),
-                (raw.tuple.peer_addr, raw.tuple.peer_port),
+                (address(raw.tuple.local_addr), raw.tuple.local_port),
+                (address(raw.tuple.peer_addr), raw.tuple.peer_port),
             ),
             netns: (raw.tuple.netns != 0).then_some(raw.tuple.netns),
             errno: self.errno(),
@@ -354,6 +358,15 @@ fn trigger(raw: &RawTrigger) -> Option<Trigger> {
         ttl: raw.ttl,
         ip_id: (raw.ip_version == 4).then_some(raw.ip_id),
     })
+}
+
+/// The sixteen bytes of an address, v4-mapped ones made IPv4.
+fn address(words: RawAddress) -> IpAddr {
+    let mut bytes = [0; 16];
+    for (bytes, word) in bytes.chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_ne_bytes());
+    }
+    Ipv6Addr::from(bytes).to_canonical()
 }
 
 /// How far one sequence number is ahead of another; 0 when it is behind.

@@ -10,5 +10,8 @@ pub mod error;
 pub mod privilege;
 pub mod probes;
 
+#[cfg(feature = "bpf-log")]
+mod log;
+
 pub mod counters;
 pub mod events;

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tell(Chain(error.as_ref()));
-            let kernel = error.chain().find_map(|cause| cause.downcast_ref::<KernelError>());
+            let kernel = kernel_error(&error);
             if let Some(advice) = kernel.and_then(KernelError::advice) {
                 tell(advice);
             }
@@ -91,6 +91,14 @@ fn color(choice: ColorChoice) -> Color {
         }
     };
     if on { Color::On } else { Color::Off }
+}
+
+/// The kernel's part in an error.
+fn kernel_error(error: &anyhow::Error) -> Option<&KernelError> {
+    error.chain().find_map(|cause| match cause.downcast_ref::<WatchError>() {
+        Some(WatchError::Kernel(error)) => Some(error),
+        _ => cause.downcast_ref::<KernelError>(),
+    })
 }
 
 /// Whether nobody reads the output any more, which is no failure.

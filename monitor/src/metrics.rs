@@ -1,11 +1,7 @@
 //! Every metric that the agent exports, declared in this one file, and the text format. Values come from the kernel's
 //! counters and the agent's own at the moment of the scrape; labels are closed sets.
 
-use prometheus::{
-    Encoder as _, IntCounterVec, IntGaugeVec, Opts, TextEncoder,
-    core::{Collector as _, GenericCounterVec},
-    proto::MetricFamily,
-};
+use prometheus::{Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::{
     kernel::counters::{CountedReason, Counts},
@@ -41,33 +37,33 @@ pub struct Sample<'a> {
 /// An error of the metrics library.
 pub type MetricsError = prometheus::Error;
 
-/// Writes a sample in the text format.
+/// Writes a sample in the text format. Everything is made anew, so that two scrapes at once do not meet and a series
+/// that is gone leaves nothing behind.
 pub fn encode(sample: &Sample<'_>) -> Result<Vec<u8>, MetricsError> {
-    let mut families = Vec::new();
-    families.extend(build_info()?);
-    families.extend(resets_sent(sample)?);
-    families.extend(resets_received(sample.counts)?);
-    families.extend(events(sample)?);
-    families.extend(probes(sample.probes)?);
+    let registry = Registry::new();
+    build_info(&registry)?;
+    resets_sent(&registry, sample)?;
+    resets_received(&registry, sample.counts)?;
+    events(&registry, sample)?;
+    probes(&registry, sample.probes)?;
     if let Some(process) = &sample.process {
-        families.extend(process.families()?);
+        process.register(&registry)?;
     }
     let mut text = Vec::new();
-    TextEncoder::new().encode(&families, &mut text)?;
+    TextEncoder::new().encode(&registry.gather(), &mut text)?;
     Ok(text)
 }
 
-fn build_info() -> Result<Vec<MetricFamily>, MetricsError> {
-    let info = IntGaugeVec::new(
-        Opts::new("resetmon_build_info", "Version of the running resetmon; always 1."),
-        &["version"],
-    )?;
+fn build_info(registry: &Registry) -> Result<(), MetricsError> {
+    let info =
+        gauge(registry, "resetmon_build_info", "Version of the running resetmon; always 1.", &["version"])?;
     info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-    Ok(info.collect())
+    Ok(())
 }
 
-fn resets_sent(sample: &Sample<'_>) -> Result<Vec<MetricFamily>, MetricsError> {
+fn resets_sent(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsError> {
     let sent = counter(
+        registry,
         "resetmon_kernel_resets_sent_total",
         "TCP resets that this host's kernel sent, by the kernel's reason and the TCP state before (none: no socket).",
         &["reason", "state"],
@@ -81,11 +77,12 @@ fn resets_sent(sample: &Sample<'_>) -> Result<Vec<MetricFamily>, MetricsError> {
         let reason = reason_label(count.reason, sample.reasons);
         sent.with_label_values(&[reason.as_str(), state_label(count.state)]).inc_by(count.count);
     }
-    Ok(sent.collect())
+    Ok(())
 }
 
-fn resets_received(counts: &Counts) -> Result<Vec<MetricFamily>, MetricsError> {
+fn resets_received(registry: &Registry, counts: &Counts) -> Result<(), MetricsError> {
     let received = counter(
+        registry,
         "resetmon_kernel_resets_received_total",
         "TCP resets that reached a local socket, by the TCP state before.",
         &["state"],
@@ -96,38 +93,51 @@ fn resets_received(counts: &Counts) -> Result<Vec<MetricFamily>, MetricsError> {
     for (state, count) in &counts.received {
         received.with_label_values(&[state_label(*state)]).inc_by(*count);
     }
-    Ok(received.collect())
+    Ok(())
 }
 
-fn events(sample: &Sample<'_>) -> Result<Vec<MetricFamily>, MetricsError> {
+fn events(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsError> {
     let received = counter(
+        registry,
         "resetmon_events_received_total",
         "Resets that arrived from the kernel with all their details.",
         &[],
     )?;
     received.with_label_values::<&str>(&[]).inc_by(sample.events_received);
     let lost = counter(
+        registry,
         "resetmon_events_lost_total",
         "Resets whose details were lost, by the place where; they are in the kernel's counts all the same.",
         &["where"],
     )?;
     lost.with_label_values(&["ring_buffer"]).inc_by(sample.counts.lost);
-    Ok([received.collect(), lost.collect()].concat())
+    Ok(())
 }
 
-fn probes(attached: &[&'static str]) -> Result<Vec<MetricFamily>, MetricsError> {
-    let probes = IntGaugeVec::new(
-        Opts::new("resetmon_probe_attached", "Whether a probe is attached: 0 or 1."),
-        &["probe"],
-    )?;
+fn probes(registry: &Registry, attached: &[&'static str]) -> Result<(), MetricsError> {
+    let probes =
+        gauge(registry, "resetmon_probe_attached", "Whether a probe is attached: 0 or 1.", &["probe"])?;
     for probe in attached {
         probes.with_label_values(&[*probe]).set(1);
     }
-    Ok(probes.collect())
+    Ok(())
 }
 
-fn counter(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, MetricsError> {
-    GenericCounterVec::new(Opts::new(name, help), labels)
+fn counter(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, MetricsError> {
+    let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, MetricsError> {
+    let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
 }
 
 fn state_label(state: Option<TcpState>) -> &'static str {

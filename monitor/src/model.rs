@@ -1,12 +1,7 @@
 //! One TCP reset and its parts, in the terms of the kernel and the RFCs. Values only: no I/O, no clock, and no
 //! serialisation — `output::json` owns the schema.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -187,13 +182,9 @@ pub struct FourTuple {
 }
 
 impl FourTuple {
-    /// A tuple from addresses as the kernel keeps them, v4-mapped ones made IPv4.
-    pub fn new(local: ([u8; 16], u16), peer: ([u8; 16], u16)) -> Self {
-        let end = |(address, port): ([u8; 16], u16)| -> SocketAddr {
-            let address: IpAddr = Ipv6Addr::from(address).to_canonical();
-            SocketAddr::new(address, port)
-        };
-        Self { local: end(local), peer: end(peer) }
+    /// A tuple of addresses and ports.
+    pub fn new(local: impl Into<SocketAddr>, peer: impl Into<SocketAddr>) -> Self {
+        Self { local: local.into(), peer: peer.into() }
     }
 
     /// Address family of the packets.

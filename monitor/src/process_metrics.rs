@@ -1,7 +1,7 @@
 //! The `process_*` metrics of resetmon itself, as every Prometheus client exports them, read from procfs at the scrape.
 
 use procfs::{ProcResult, process::Process};
-use prometheus::{Gauge, core::Collector as _, proto::MetricFamily};
+use prometheus::{Counter, Gauge, Registry};
 
 /// Figures of this process.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,13 +38,12 @@ impl ProcessMetrics {
         })
     }
 
-    /// The metrics.
-    pub fn families(&self) -> prometheus::Result<Vec<MetricFamily>> {
-        let cpu = prometheus::Counter::new(
-            "process_cpu_seconds_total",
-            "Total user and system CPU time in seconds.",
-        )?;
+    /// Adds the metrics to a registry.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        let cpu =
+            Counter::new("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.")?;
         cpu.inc_by(self.cpu_seconds);
+        registry.register(Box::new(cpu))?;
         let gauges = [
             ("process_open_fds", "Number of open file descriptors.", self.open_descriptors),
             ("process_max_fds", "Maximum number of open file descriptors.", self.max_descriptors),
@@ -53,13 +52,12 @@ impl ProcessMetrics {
             ("process_start_time_seconds", "Start time since the Unix epoch in seconds.", self.start_seconds),
             ("process_threads", "Number of threads.", self.threads),
         ];
-        let mut families = cpu.collect();
         for (name, help, value) in gauges {
             let gauge = Gauge::new(name, help)?;
             gauge.set(value);
-            families.extend(gauge.collect());
+            registry.register(Box::new(gauge))?;
         }
-        Ok(families)
+        Ok(())
     }
 }
 

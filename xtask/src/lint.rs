@@ -51,7 +51,7 @@ fn bpf_clippy(network: Network) -> Result<()> {
     };
     let mut cargo = network.in_workspace("rustup")?;
     cargo.args(["run", channel, "cargo", subcommand]);
-    cargo.args(["--release", "--package", BPF_OBJECT]);
+    cargo.args(["--release", "--package", BPF_OBJECT, "--all-features"]);
     cargo.args(["--target", "bpfel-unknown-none"]);
     cargo.args(compiler.core_arguments());
     // The flags of the real build, less those for the linker; clippy's warnings are subject to -D as well.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use resetmon_common::wire::{
-    PF_KTHREAD, RawOwner, RawResetEvent, RawTask, RawTrigger, SOCK_DEAD, SOCK_KEEPOPEN, direction, mark,
-    origin, role,
+    PF_KTHREAD, RawAddress, RawOwner, RawResetEvent, RawTask, RawTrigger, SOCK_DEAD, SOCK_KEEPOPEN,
+    direction, mark, origin, role,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
@@ -30,6 +30,11 @@ fn task(tgid: u32, comm: &str) -> RawTask {
     let mut task = RawTask { tgid, tid: tgid, start_time: 1_000_000_000, uid: 1000, ..RawTask::default() };
     task.comm[..comm.len()].copy_from_slice(comm.as_bytes());
     task
+}
+
+fn words(address: &str) -> RawAddress {
+    let octets = address.parse::<std::net::Ipv6Addr>().expect("an address").octets();
+    RawAddress::read_from_bytes(&octets).expect("sixteen bytes")
 }
 
 /// An established full socket that received a reset.
@@ -125,8 +130,8 @@ fn size_and_direction_are_checked() {
 fn mapped_addresses_are_ipv4() {
     let mut raw = received();
     raw.family = 10;
-    raw.tuple.local_addr = "::ffff:10.0.0.5".parse::<std::net::Ipv6Addr>().expect("an address").octets();
-    raw.tuple.peer_addr = "::ffff:10.0.0.9".parse::<std::net::Ipv6Addr>().expect("an address").octets();
+    raw.tuple.local_addr = words("::ffff:10.0.0.5");
+    raw.tuple.peer_addr = words("::ffff:10.0.0.9");
     let tuple = decode(&raw).event.tuple;
     assert_eq!((tuple.local.ip().to_string().as_str(), tuple.family()), ("10.0.0.5", Family::Ipv4));
 }

@@ -36,4 +36,12 @@ impl EventStream {
         }
         Ok(())
     }
+
+    /// Hands out what is there, without waiting: at most one batch.
+    pub fn rest(&mut self, mut each: impl FnMut(&[u8])) {
+        for _ in 0..BATCH {
+            let Some(bytes) = self.ring.get_mut().next() else { return };
+            each(&bytes);
+        }
+    }
 }

@@ -64,6 +64,8 @@ impl Probes {
         }
         let layout = read_layout(Path::new(BTF_PATH))?;
         let mut ebpf = load(&layout, options)?;
+        #[cfg(feature = "bpf-log")]
+        super::log::start(&mut ebpf);
         let attached = attach(&mut ebpf, &layout)?;
         give_memory_back();
         Ok(Self { ebpf, attached, layout })
