@@ -8,6 +8,8 @@ pub const MAP_SENT: &str = "SENT";
 pub const MAP_RECEIVED: &str = "RECEIVED";
 /// Per-CPU counters of events that found no room in the ring buffer, indexed by the `LOST_…` constants.
 pub const MAP_LOST: &str = "LOST";
+/// Per-CPU counters of RSTs that the kernel ignored, indexed by the number in `enum skb_drop_reason`.
+pub const MAP_IGNORED: &str = "IGNORED";
 /// Socket records in socket storage.
 pub const MAP_SOCKETS: &str = "SOCKETS";
 /// Socket records by socket address, for kernels whose tracing programs cannot use socket storage.
@@ -19,8 +21,10 @@ pub const MAP_CLOSED: &str = "CLOSED";
 
 /// Slots for TCP states in the counter maps; numbers are the kernel's (`include/net/tcp_states.h`), 0 is no socket.
 pub const STATES: u32 = 16;
-/// Slots for reset reasons; the last two are [`REASON_OTHER`] and [`REASON_UNAVAILABLE`].
+/// Slots for reset reasons; the last three are [`REASON_NETFILTER`], [`REASON_OTHER`] and [`REASON_UNAVAILABLE`].
 pub const REASONS: u32 = 64;
+/// Counter slot for resets that the firewall made.
+pub const REASON_NETFILTER: u32 = REASONS - 3;
 /// Counter slot for reasons whose number is too large for the table.
 pub const REASON_OTHER: u32 = REASONS - 2;
 /// Counter slot on kernels that tell no reason.
@@ -62,10 +66,15 @@ pub const LOST_REFUTED: u32 = 2;
 /// Number of slots in [`MAP_LOST`].
 pub const LOST_SLOTS: u32 = 3;
 
+/// Slots of [`MAP_IGNORED`]; the last one is for numbers that are too large.
+pub const IGNORED_SLOTS: u32 = 256;
+
 /// Size of the ring buffer unless user space asks for another, in bytes.
 pub const DEFAULT_RING_BYTES: u32 = 4 << 20;
 /// Connections remembered after their end, unless user space asks for another number.
 pub const DEFAULT_CLOSED: u32 = 16_384;
+/// Sockets that probes without socket storage can remember something of.
+pub const MAX_NOTES: u32 = 4096;
 /// Sockets tracked by address where socket storage is not available.
 pub const MAX_SOCKET_HASH: u32 = 262_144;
 /// Listeners tracked where socket storage is not available.

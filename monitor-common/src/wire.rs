@@ -36,6 +36,8 @@ pub mod origin {
     pub const LISTEN: u8 = 2;
     /// The task was at work on the socket under its lock: it closed it, shut it down or read it.
     pub const ACTED: u8 = 3;
+    /// The task accepted the connection.
+    pub const ACCEPT: u8 = 4;
 }
 
 /// Who owns a socket.
@@ -67,6 +69,16 @@ pub mod role {
     pub const SERVER: u8 = 2;
 }
 
+/// Values of [`RawSocketRecord::unproven_fate`]: what became of a call of `tcp_receive_reset` that is not proven.
+pub mod receipt {
+    /// It was told to user space and counted.
+    pub const TOLD: u8 = 0;
+    /// It was counted; its event was lost.
+    pub const LOST: u8 = 1;
+    /// The packet was seen and is no RST: it was neither told nor does it count.
+    pub const DISPROVEN: u8 = 2;
+}
+
 /// What is remembered of a socket while it lives.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,10 +91,12 @@ pub struct RawSocketRecord {
     pub state_before_close: u8,
     /// State in which `tcp_receive_reset` fired without proof of an RST.
     pub unproven_receive: u8,
-    /// Whether the event of that call was lost.
-    pub unproven_lost: u8,
+    /// What became of that call: one of [`receipt`].
+    pub unproven_fate: u8,
+    /// TTL or hop limit of the peer's packet that completed the handshake.
+    pub handshake_ttl: u8,
     /// Explicit padding.
-    pub reserved: [u8; 5],
+    pub reserved: [u8; 4],
 }
 
 /// An IPv6 address, or a v4-mapped IPv4 one: sixteen bytes in network order, as two native words.
@@ -117,11 +131,37 @@ pub struct RawClosed {
     pub closed_at: u64,
 }
 
-/// Headers of the packet that provoked a reset.
+/// What is remembered of a socket by a probe that cannot use socket storage (kprobes), by the socket's address.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawNote {
+    /// Who accepted it; of origin 0 when that was not seen.
+    pub owner: RawOwner,
+    /// When this was noted, in nanoseconds since boot: an older note than the connection is of another socket.
+    pub noted_at: u64,
+    /// As in [`RawSocketRecord`].
+    pub handshake_ttl: u8,
+    /// Explicit padding.
+    pub reserved: [u8; 7],
+}
+
+/// The packet with which `tcp_reset()` was called, until `tcp_receive_reset` fires inside it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawArrival {
+    /// Address of the socket; 0 when nothing arrives.
+    pub socket: u64,
+    /// The packet's header.
+    pub packet: RawSegment,
+    /// Explicit padding.
+    pub reserved: u32,
+}
+
+/// Headers of a TCP segment.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "zerocopy", derive(FromBytes, IntoBytes, Immutable, KnownLayout))]
-pub struct RawTrigger {
+pub struct RawSegment {
     /// Sequence number.
     pub seq: u32,
     /// Acknowledgement number.
@@ -136,11 +176,14 @@ pub struct RawTrigger {
     pub flags: u8,
     /// IPv4 TTL or IPv6 hop limit.
     pub ttl: u8,
-    /// IP version, 4 or 6; 0 when no packet provoked the reset.
+    /// IP version, 4 or 6; 0 when there was no packet, or none that could be seen.
     pub ip_version: u8,
     /// Explicit padding.
     pub reserved: u8,
 }
+
+/// A message in the ring buffer that is no event: something has changed that user space may wait for.
+pub const WAKE: u64 = u64::MAX;
 
 /// Bits of [`RawResetEvent::marks`].
 pub mod mark {
@@ -156,8 +199,24 @@ pub mod mark {
     pub const REFUTES_RECEIVE: u16 = 16;
     /// A subflow of MPTCP.
     pub const MPTCP: u16 = 32;
+    /// The RST itself was seen.
+    pub const PROVEN: u16 = 128;
     /// The local user held the socket lock (`sk_lock.owned`): current was at work on the socket.
     pub const OWNED: u16 = 64;
+}
+
+/// Values of [`RawResetEvent::netfilter_hook`]: the hook's number (`enum nf_inet_hooks`) plus one.
+pub mod hook {
+    /// Before routing.
+    pub const PREROUTING: u8 = 1;
+    /// To this host.
+    pub const INPUT: u8 = 2;
+    /// Through this host.
+    pub const FORWARD: u8 = 3;
+    /// From this host.
+    pub const OUTPUT: u8 = 4;
+    /// After routing.
+    pub const POSTROUTING: u8 = 5;
 }
 
 /// Values of [`RawResetEvent::direction`].
@@ -199,8 +258,8 @@ pub struct RawResetEvent {
     pub current: RawTask,
     /// The connection, seen from the local socket.
     pub tuple: RawTuple,
-    /// The packet that provoked the reset.
-    pub trigger: RawTrigger,
+    /// The packet that provoked a sent reset, or the RST that was received, where a probe could see it.
+    pub segment: RawSegment,
     /// Number in `enum sk_rst_reason`, with [`mark::HAS_REASON`].
     pub reason: u32,
     /// `sk_uid`.
@@ -263,8 +322,12 @@ pub struct RawResetEvent {
     pub keepalive_probes: u8,
     /// `icsk_probes_out`: keepalive or window probes without an answer.
     pub probes_out: u8,
+    /// TTL or hop limit of the peer's packet that completed the handshake.
+    pub handshake_ttl: u8,
+    /// One of [`hook`], when the firewall made the reset.
+    pub netfilter_hook: u8,
     /// Explicit padding.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 4],
 }
 
 /// Bit of `SOCK_DEAD` in `sk_flags` (`include/net/sock.h`, `enum sock_flags`, 5.10–7.x): no process holds the socket.
@@ -280,11 +343,13 @@ const _: () = {
     assert!(size_of::<RawSocketRecord>() == 80);
     assert!(size_of::<RawTuple>() == 40);
     assert!(size_of::<RawClosed>() == 80);
-    assert!(size_of::<RawTrigger>() == 20);
+    assert!(size_of::<RawSegment>() == 20);
+    assert!(size_of::<RawNote>() == 80);
+    assert!(size_of::<RawArrival>() == 32);
     assert!(size_of::<RawResetEvent>() == 352);
     assert!(offset_of!(RawResetEvent, owner) == 80);
     assert!(offset_of!(RawResetEvent, tuple) == 184);
-    assert!(offset_of!(RawResetEvent, trigger) == 224);
+    assert!(offset_of!(RawResetEvent, segment) == 224);
     assert!(offset_of!(RawResetEvent, reason) == 244);
     assert!(offset_of!(RawResetEvent, family) == 336);
 };

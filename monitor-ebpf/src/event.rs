@@ -4,7 +4,7 @@ use aya_ebpf::{
     helpers::{bpf_jiffies64, bpf_ktime_get_boot_ns},
     maps::ring_buf::RingBufEntry,
 };
-use resetmon_common::wire::{RawResetEvent, RawSocketRecord, mark};
+use resetmon_common::wire::{RawResetEvent, RawSocketRecord, mark, origin};
 
 use crate::{
     maps::EVENTS,
@@ -12,6 +12,9 @@ use crate::{
     sock::{FullSock, Sock},
     task,
 };
+
+/// Nanoseconds by which the end of the handshake may be noted before the socket is established.
+const SLACK: u64 = 1_000_000;
 
 /// Room for one event, zeroed and dated; none when the ring buffer is full.
 #[inline(always)]
@@ -46,13 +49,37 @@ pub(crate) fn write_tasks(event: &mut RawResetEvent, record: Option<&RawSocketRe
     if event.marks & mark::OWNED != 0 {
         task::write_current(&mut event.current);
     } else {
-        (event.current.tgid, event.current.tid) = task::current_ids();
+        write_ids(event);
     }
     if let Some(record) = record {
         event.owner = record.owner;
         event.established_at = record.established_at;
+        event.handshake_ttl = record.handshake_ttl;
+        write_note(event);
     } else if event.marks & mark::FULL_SOCKET == 0 {
         write_closed(event);
+    }
+}
+
+/// Writes the ids of the current task, which need not have anything to do with the reset.
+#[inline(always)]
+pub(crate) fn write_ids(event: &mut RawResetEvent) {
+    (event.current.tgid, event.current.tid) = task::current_ids();
+}
+
+/// Writes what kprobes have noted, unless the record knows better. Accepting and the end of the handshake are at about
+/// the time at which the connection is established; a note from before is of a socket that had the same address.
+#[inline(always)]
+fn write_note(event: &mut RawResetEvent) {
+    let Some(note) = record::note(event.socket) else { return };
+    if note.noted_at + SLACK < event.established_at {
+        return;
+    }
+    if note.owner.origin != 0 && event.owner.origin == origin::LISTEN {
+        event.owner = note.owner;
+    }
+    if event.handshake_ttl == 0 {
+        event.handshake_ttl = note.handshake_ttl;
     }
 }
 

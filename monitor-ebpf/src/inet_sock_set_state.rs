@@ -40,7 +40,7 @@ fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
 #[inline(always)]
 fn own(sock: Sock, origin: u8, role: u8) {
     let Some(record) = record::get_or_create(sock) else { return };
-    record::own(&mut record.owner, sock, origin, role);
+    record::own(&mut record.owner, sock.netns(), origin, role);
     record.established_at = 0;
     if origin == origin::LISTEN {
         record::remember_listener(sock, &record.owner);

@@ -16,6 +16,7 @@ mod maps;
 mod count;
 mod event;
 mod packet;
+mod reach;
 mod record;
 mod sock;
 mod task;
@@ -24,6 +25,14 @@ mod inet_sock_set_state;
 mod tcp_destroy_sock;
 mod tcp_receive_reset;
 mod tcp_send_reset;
+
+mod inet_csk_accept;
+mod kfree_skb;
+mod module_load;
+mod nf_send_reset;
+mod tcp_init_transfer;
+mod tcp_reset;
+mod tcp_v4_send_reset;
 
 /// Never reached: the build refuses an object that holds a panic. The compiler wants one all the same.
 #[panic_handler]

@@ -9,10 +9,10 @@ use aya_ebpf::{
 };
 use resetmon_common::{
     layout::{
-        DEFAULT_CLOSED, DEFAULT_RING_BYTES, LOST_SLOTS, MAX_LISTENERS, MAX_SOCKET_HASH, RECEIVED_SLOTS,
-        SENT_SLOTS,
+        DEFAULT_CLOSED, DEFAULT_RING_BYTES, IGNORED_SLOTS, LOST_SLOTS, MAX_LISTENERS, MAX_NOTES,
+        MAX_SOCKET_HASH, RECEIVED_SLOTS, SENT_SLOTS,
     },
-    wire::{RawClosed, RawOwner, RawSocketRecord, RawTuple},
+    wire::{RawArrival, RawClosed, RawNote, RawOwner, RawSocketRecord, RawTuple},
 };
 
 /// Events for user space.
@@ -30,6 +30,18 @@ pub(crate) static RECEIVED: PerCpuArray<u64> = PerCpuArray::with_max_entries(REC
 /// Events that found no room.
 #[map]
 pub(crate) static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOST_SLOTS, 0);
+
+/// Ignored RSTs by the kernel's reason for dropping them.
+#[map]
+pub(crate) static IGNORED: PerCpuArray<u64> = PerCpuArray::with_max_entries(IGNORED_SLOTS, 0);
+
+/// The packet that `tcp_reset()` is at work on, on each CPU.
+#[map]
+pub(crate) static ARRIVAL: PerCpuArray<RawArrival> = PerCpuArray::with_max_entries(1, 0);
+
+/// What kprobes have noted of sockets, by address.
+#[map]
+pub(crate) static NOTES: LruHashMap<u64, RawNote> = LruHashMap::with_max_entries(MAX_NOTES, 0);
 
 /// Connections closed lately.
 #[map]

@@ -1,13 +1,18 @@
-//! Reading the packet that provoked a reset: its headers, and the connection it belongs to, turned round so that it is
-//! seen from this host.
+//! Reading a packet: its headers, and the connection it belongs to, seen from its receiver.
 
-use resetmon_common::wire::{RawTrigger, RawTuple};
+use core::marker::PhantomData;
+
+use resetmon_common::wire::{RawSegment, RawTuple};
 
 use crate::{
-    globals::{NET_DEVICE_NET, NET_INUM, SKB_DEV, SKB_HEAD, SKB_NETWORK_HEADER, SKB_TRANSPORT_HEADER, load},
+    globals::{NET_DEVICE_NET, NET_INUM, SKB_DEV, SKB_HEAD, SKB_NETWORK_HEADER, SKB_TRANSPORT_HEADER},
+    reach::{Reach, probe_read},
     sock::v4_mapped,
-    task::probe_read,
 };
+
+/// `sk_buff.transport_header` of a packet whose transport header is not known (`include/linux/skbuff.h`).
+const NO_HEADER: u64 = 0xffff;
+const IPPROTO_TCP: u8 = 6;
 
 /// An IPv4 header without options (RFC 791), words in network order.
 #[repr(C)]
@@ -50,70 +55,117 @@ struct TcpHeader {
     window: u16,
 }
 
-/// A packet that the kernel has located headers in.
-#[derive(Clone, Copy)]
-pub(crate) struct Packet(*const u8);
+/// Flag of an RST in a TCP header.
+pub(crate) const RST: u8 = 4;
 
-impl Packet {
-    /// The packet of a tracepoint's argument, if there is one.
+/// A packet that the kernel has located headers in.
+pub(crate) struct Packet<R> {
+    skb: *const u8,
+    reach: PhantomData<R>,
+}
+
+impl<R> Clone for Packet<R> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Packet<R> {}
+
+impl<R: Reach> Packet<R> {
+    /// The packet of a hook's argument, if there is one.
     #[inline(always)]
     pub(crate) fn new(skb: *const u8) -> Option<Self> {
-        (!skb.is_null()).then_some(Self(skb))
+        (!skb.is_null()).then_some(Self { skb, reach: PhantomData })
     }
 
-    /// Writes the trigger's headers and the connection's addresses and ports.
+    /// Writes the headers, and the connection's addresses and ports as the receiver of the packet sees them.
     #[inline(always)]
-    pub(crate) fn write(self, trigger: &mut RawTrigger, tuple: &mut RawTuple) {
-        // SAFETY: the tracepoint's `sk_buff`, which the verifier knows by its type.
+    pub(crate) fn write(self, segment: &mut RawSegment, tuple: &mut RawTuple) {
+        // SAFETY: the hook's `sk_buff`, in the form that `R` takes.
         let (head, network, transport) = unsafe {
             (
-                load::<u64>(self.0, &SKB_HEAD),
-                u64::from(load::<u16>(self.0, &SKB_NETWORK_HEADER)),
-                u64::from(load::<u16>(self.0, &SKB_TRANSPORT_HEADER)),
+                R::load::<u64>(self.skb, &SKB_HEAD),
+                u64::from(R::load::<u16>(self.skb, &SKB_NETWORK_HEADER)),
+                u64::from(R::load::<u16>(self.skb, &SKB_TRANSPORT_HEADER)),
             )
         };
         let tcp: TcpHeader = probe_read(head + transport);
         tuple.local_port = u16::from_be(tcp.destination);
         tuple.peer_port = u16::from_be(tcp.source);
-        trigger.seq = u32::from_be(tcp.seq);
-        trigger.ack = u32::from_be(tcp.ack);
-        trigger.window = u16::from_be(tcp.window);
-        trigger.flags = tcp.flags;
+        segment.seq = u32::from_be(tcp.seq);
+        segment.ack = u32::from_be(tcp.ack);
+        segment.window = u16::from_be(tcp.window);
+        segment.flags = tcp.flags;
 
         let version: u8 = probe_read::<u8>(head + network) >> 4;
-        trigger.ip_version = version;
+        segment.ip_version = version;
         let end_of_packet = if version == 6 {
             let ip: Ipv6Header = probe_read(head + network);
-            trigger.ttl = ip.hop_limit;
+            segment.ttl = ip.hop_limit;
             tuple.local_addr = ip.destination;
             tuple.peer_addr = ip.source;
             40 + u32::from(u16::from_be(ip.payload_length))
         } else {
             let ip: Ipv4Header = probe_read(head + network);
-            trigger.ttl = ip.ttl;
-            trigger.ip_id = u16::from_be(ip.id);
+            segment.ttl = ip.ttl;
+            segment.ip_id = u16::from_be(ip.id);
             tuple.local_addr = v4_mapped(ip.destination);
             tuple.peer_addr = v4_mapped(ip.source);
             u32::from(u16::from_be(ip.total_length))
         };
         let headers = (transport - network) as u32 + u32::from(tcp.data_offset >> 4) * 4;
-        trigger.payload = end_of_packet.saturating_sub(headers);
+        segment.payload = end_of_packet.saturating_sub(headers);
+    }
+
+    /// TTL or hop limit.
+    #[inline(always)]
+    pub(crate) fn ttl(self) -> u8 {
+        let network = self.network_header();
+        // The TTL is byte 8 of an IPv4 header, the hop limit byte 7 of an IPv6 one.
+        let header: [u8; 9] = probe_read(network);
+        if header[0] >> 4 == 6 { header[7] } else { header[8] }
+    }
+
+    /// Whether this is a TCP segment with the flag RST. For packets of which nothing is known yet.
+    #[inline(always)]
+    pub(crate) fn is_rst(self) -> bool {
+        // SAFETY: as in `write`.
+        let (head, transport) = unsafe {
+            (R::load::<u64>(self.skb, &SKB_HEAD), u64::from(R::load::<u16>(self.skb, &SKB_TRANSPORT_HEADER)))
+        };
+        if transport == NO_HEADER {
+            return false;
+        }
+        // The protocol is byte 9 of an IPv4 header, the next header byte 6 of an IPv6 one.
+        let header: [u8; 10] = probe_read(self.network_header());
+        let protocol = match header[0] >> 4 {
+            4 => header[9],
+            6 => header[6],
+            _ => return false,
+        };
+        protocol == IPPROTO_TCP && probe_read::<TcpHeader>(head + transport).flags & RST != 0
     }
 
     /// Inode number of the network namespace of the receiving device; 0 where TCP has cleared the device already.
     #[inline(always)]
     pub(crate) fn netns(self) -> u32 {
-        // SAFETY: as in `write`; null pointers on the way read zero.
+        // SAFETY: as in `write`.
         unsafe {
-            let device: usize = load(self.0, &SKB_DEV);
+            let device: usize = R::load(self.skb, &SKB_DEV);
             if device == 0 {
                 return 0;
             }
-            let net: usize = load(device as *const u8, &NET_DEVICE_NET);
-            if net == 0 {
-                return 0;
-            }
-            load(net as *const u8, &NET_INUM)
+            R::load_through(device as *const u8, &NET_DEVICE_NET, &NET_INUM)
+        }
+    }
+
+    #[inline(always)]
+    fn network_header(self) -> u64 {
+        // SAFETY: as in `write`.
+        unsafe {
+            R::load::<u64>(self.skb, &SKB_HEAD) + u64::from(R::load::<u16>(self.skb, &SKB_NETWORK_HEADER))
         }
     }
 }

@@ -5,17 +5,21 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_sk_storage_get};
-use resetmon_common::wire::{PF_KTHREAD, RawClosed, RawOwner, RawSocketRecord, RawTuple, origin};
+use resetmon_common::wire::{PF_KTHREAD, RawClosed, RawNote, RawOwner, RawSocketRecord, RawTuple, origin};
 
 use crate::{
     globals::{HAS_SK_STORAGE, has},
-    maps::{CLOSED, LISTENERS, SOCKET_HASH, SOCKETS},
+    maps::{CLOSED, LISTENERS, NOTES, SOCKET_HASH, SOCKETS},
     sock::{Sock, v4_mapped},
     task,
 };
 
 /// `BPF_SK_STORAGE_GET_F_CREATE` (`include/uapi/linux/bpf.h`).
 const CREATE: u64 = 1;
+
+/// For how long notes about the socket at one address are about the same socket, in nanoseconds: from the end of the
+/// handshake to accept(2), where nobody accepts for longer the TTL is lost.
+const NOTE_LIFE: u64 = 1_000_000_000;
 
 /// The record of a full socket, if it has one.
 #[inline(always)]
@@ -57,14 +61,14 @@ fn in_storage(sock: Sock, value: *mut RawSocketRecord, flags: u64) -> Option<&'s
 
 /// Makes the current task the owner.
 #[inline(always)]
-pub(crate) fn own(owner: &mut RawOwner, sock: Sock, origin: u8, role: u8) {
+pub(crate) fn own(owner: &mut RawOwner, netns: u32, origin: u8, role: u8) {
     task::write_current(&mut owner.task);
     // SAFETY: the helpers take no arguments.
     unsafe {
         owner.recorded_at = bpf_ktime_get_boot_ns();
         owner.cgroup_id = bpf_get_current_cgroup_id();
     }
-    owner.netns = sock.netns();
+    owner.netns = netns;
     owner.origin = origin;
     owner.role = role;
 }
@@ -78,7 +82,7 @@ pub(crate) fn own_if_better(owner: &mut RawOwner, sock: Sock) {
     }
     let mut current = RawOwner::default();
     let role = owner.role;
-    own(&mut current, sock, origin::ACTED, role);
+    own(&mut current, sock.netns(), origin::ACTED, role);
     if current.task.flags & PF_KTHREAD == 0 {
         *owner = current;
     }
@@ -99,6 +103,30 @@ pub(crate) fn remember_closed(sock: Sock, record: &RawSocketRecord) {
     };
     // A full map evicts the oldest; a failure leaves later resets of this connection without an owner.
     let _ = CLOSED.insert(tuple, closed, 0);
+}
+
+/// What kprobes have noted of the socket at this address.
+#[inline(always)]
+pub(crate) fn note(address: u64) -> Option<&'static RawNote> {
+    let note = NOTES.get_ptr(address)?;
+    // SAFETY: a map value; an eviction during the copy can mix two notes at worst.
+    Some(unsafe { &*note })
+}
+
+/// Notes something of the socket at this address, keeping what was noted of it a moment ago.
+#[inline(always)]
+pub(crate) fn add_note(address: u64, add: impl FnOnce(&mut RawNote)) {
+    // SAFETY: the helper takes no arguments.
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    let mut note = RawNote { noted_at: now, ..RawNote::default() };
+    if let Some(known) = self::note(address)
+        && now - known.noted_at < NOTE_LIFE
+    {
+        note.owner = known.owner;
+        note.handshake_ttl = known.handshake_ttl;
+    }
+    add(&mut note);
+    let _ = NOTES.insert(address, note, 0);
 }
 
 /// What is remembered of a closed connection.

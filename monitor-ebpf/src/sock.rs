@@ -14,9 +14,9 @@ use crate::globals::{
     SKC_NUM, SKC_RCV_SADDR, SKC_STATE, SKC_V6_DADDR, SKC_V6_RCV_SADDR, SOCKET_FILE, TCP_BYTES_ACKED,
     TCP_BYTES_RECEIVED, TCP_BYTES_SENT, TCP_COPIED_SEQ, TCP_IS_MPTCP, TCP_KEEPALIVE_INTVL,
     TCP_KEEPALIVE_PROBES, TCP_KEEPALIVE_TIME, TCP_LINGER2, TCP_LSNDTIME, TCP_MDEV_US, TCP_PACKETS_OUT,
-    TCP_RCV_NXT, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US, TCP_TOTAL_RETRANS, TCP_WRITE_SEQ, has, load,
-    load_address,
+    TCP_RCV_NXT, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US, TCP_TOTAL_RETRANS, TCP_WRITE_SEQ, has,
 };
+use crate::reach::{Reach, Typed, load, load_address};
 
 const AF_INET6: u16 = 10;
 const IPPROTO_TCP: u16 = 6;
@@ -30,11 +30,13 @@ pub(crate) mod state {
     pub(crate) const SYN_RECV: u8 = 3;
     pub(crate) const FIN_WAIT1: u8 = 4;
     pub(crate) const FIN_WAIT2: u8 = 5;
+    pub(crate) const TIME_WAIT: u8 = 6;
     pub(crate) const CLOSE: u8 = 7;
     pub(crate) const CLOSE_WAIT: u8 = 8;
     pub(crate) const LAST_ACK: u8 = 9;
     pub(crate) const LISTEN: u8 = 10;
     pub(crate) const CLOSING: u8 = 11;
+    pub(crate) const NEW_SYN_RECV: u8 = 12;
 }
 
 /// Any socket that TCP hands to a tracepoint: full, timewait or request.
@@ -74,10 +76,7 @@ impl Sock {
     #[inline(always)]
     pub(crate) fn netns(self) -> u32 {
         // SAFETY: as for `family`; the verifier knows `net` by its type.
-        unsafe {
-            let net: usize = load(self.0, &SKC_NET);
-            load(net as *const u8, &NET_INUM)
-        }
+        unsafe { Typed::load_through(self.0, &SKC_NET, &NET_INUM) }
     }
 
     /// Writes the connection as the socket has it. `local_port` comes from `sock_common`.
@@ -216,11 +215,7 @@ impl FullSock {
             if file == 0 {
                 return 0;
             }
-            let inode: usize = load(file as *const u8, &FILE_INODE);
-            if inode == 0 {
-                return 0;
-            }
-            load(inode as *const u8, &INODE_INO)
+            Typed::load_through(file as *const u8, &FILE_INODE, &INODE_INO)
         }
     }
 }

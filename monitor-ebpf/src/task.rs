@@ -1,22 +1,12 @@
 //! The current task. Whether it has anything to do with a socket is for the caller to know: in softirq it has not.
 
-use aya_ebpf::helpers::{
-    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid, generated::bpf_probe_read_kernel,
-};
+use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid};
 use resetmon_common::wire::RawTask;
 
-use crate::globals::{TASK_COMM, TASK_FLAGS, TASK_GROUP_LEADER, TASK_START_BOOTTIME};
-
-/// Copies `size_of::<T>()` bytes of kernel memory; zeros where it cannot be read.
-#[inline(always)]
-pub(crate) fn probe_read<T: Copy + Default>(from: u64) -> T {
-    let mut value = T::default();
-    // SAFETY: the helper checks the source and writes only into `value`, which it zeroes on a fault.
-    unsafe {
-        bpf_probe_read_kernel((&raw mut value).cast(), size_of::<T>() as u32, from as *const _);
-    }
-    value
-}
+use crate::{
+    globals::{TASK_COMM, TASK_FLAGS, TASK_GROUP_LEADER, TASK_START_BOOTTIME},
+    reach::probe_read,
+};
 
 /// Ids of the current task.
 #[inline(always)]

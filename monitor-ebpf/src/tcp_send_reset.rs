@@ -5,7 +5,7 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use resetmon_common::{
     layout::{LOST_REFUTED, LOST_SENT, REASON_UNAVAILABLE, Receipt, received_index, sent_index},
-    wire::{RawSocketRecord, direction, mark},
+    wire::{RawSocketRecord, direction, mark, receipt},
 };
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     log::log,
     maps::{LOST, RECEIVED, SENT},
     packet::Packet,
+    reach::Typed,
     record,
     sock::{FullSock, Sock, state},
 };
@@ -24,7 +25,7 @@ use crate::{
 struct Call {
     sock: Option<Sock>,
     full: Option<FullSock>,
-    packet: Option<Packet>,
+    packet: Option<Packet<Typed>>,
     reason: u32,
 }
 
@@ -45,7 +46,8 @@ fn tcp_send_reset(ctx: BtfTracePointContext) -> i32 {
     log!(&ctx, "tcp_send_reset in state {} for reason {}", state, call.reason);
     add_one(&SENT, sent_index(call.reason, u32::from(state)));
     let refuted = record.as_deref().map_or(0, |record| refutes(call, record));
-    if refuted != 0 {
+    let disproven = record.as_deref().is_some_and(|record| record.unproven_fate == receipt::DISPROVEN);
+    if refuted != 0 && !disproven {
         add_one(&RECEIVED, received_index(Receipt::Refuted, u32::from(refuted)));
     }
     if !write(call, state, refuted != 0, record.as_deref()) {
@@ -54,7 +56,7 @@ fn tcp_send_reset(ctx: BtfTracePointContext) -> i32 {
     if refuted != 0
         && let Some(record) = record
     {
-        if record.unproven_lost != 0 {
+        if record.unproven_fate == receipt::LOST {
             add_one(&LOST, LOST_REFUTED);
         }
         record.unproven_receive = 0;
@@ -90,7 +92,7 @@ fn write(call: Call, state: u8, refutes: bool, record: Option<&RawSocketRecord>)
         event::write_sock(event, sock, call.full);
     }
     if let Some(packet) = call.packet {
-        packet.write(&mut event.trigger, &mut event.tuple);
+        packet.write(&mut event.segment, &mut event.tuple);
         if call.sock.is_none() {
             event.tuple.netns = packet.netns();
         }

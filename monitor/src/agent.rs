@@ -1,7 +1,7 @@
 //! The daemon: captures without end, keeps the counts that metrics show, and stops cleanly.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::{
     capture::Capture,
     config::AgentConfig,
-    kernel::{counters::Counters, error::KernelError},
+    kernel::{counters::Counters, error::KernelError, status::ProbeStatus},
     metrics::{self, Sample},
     notice::{Chain, tell},
     process_metrics::ProcessMetrics,
@@ -22,7 +22,7 @@ use crate::{
 /// Runs until a signal or an error ends it.
 pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), KernelError> {
     let mut capture = Capture::start(&config.capture)?;
-    tell(format_args!("capturing resets with {}", capture.probes().attached().join(", ")));
+    tell_probes(capture.probes().statuses());
     let state = Arc::new(AgentState::new(&capture));
 
     let mut servers = JoinSet::new();
@@ -51,6 +51,7 @@ async fn pump(capture: &mut Capture, state: &AgentState) -> KernelError {
             return error;
         }
         events.clear();
+        state.follow_probes(capture.probes().statuses());
         state.events_received.store(capture.events_received(), Ordering::Relaxed);
     }
 }
@@ -59,7 +60,8 @@ async fn pump(capture: &mut Capture, state: &AgentState) -> KernelError {
 struct AgentState {
     counters: Arc<Counters>,
     reasons: ReasonNames,
-    probes: Vec<&'static str>,
+    drop_reasons: ReasonNames,
+    probes: Mutex<Vec<ProbeStatus>>,
     events_received: AtomicU64,
     capturing: AtomicBool,
 }
@@ -69,21 +71,42 @@ impl AgentState {
         Self {
             counters: capture.counters(),
             reasons: capture.probes().layout().reasons.clone(),
-            probes: capture.probes().attached().to_vec(),
+            drop_reasons: capture.probes().layout().drop_reasons.clone(),
+            probes: Mutex::new(capture.probes().statuses().to_vec()),
             events_received: AtomicU64::new(0),
             capturing: AtomicBool::new(true),
         }
     }
 }
 
+impl AgentState {
+    /// Takes over what has changed, which is rare: a module was loaded.
+    fn follow_probes(&self, statuses: &[ProbeStatus]) {
+        let mut known = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != statuses {
+            *known = statuses.to_vec();
+            tell_probes(statuses);
+        }
+    }
+}
+
+/// Says what is attached.
+fn tell_probes(statuses: &[ProbeStatus]) {
+    let attached: Vec<_> =
+        statuses.iter().filter(|status| status.is_attached()).map(|status| status.name).collect();
+    tell(format_args!("capturing resets with {}", attached.join(", ")));
+}
+
 impl Source for AgentState {
     fn metrics(&self) -> anyhow::Result<Vec<u8>> {
         let counts = self.counters.read()?;
+        let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let sample = Sample {
             counts: &counts,
             reasons: &self.reasons,
             events_received: self.events_received.load(Ordering::Relaxed),
-            probes: &self.probes,
+            drop_reasons: &self.drop_reasons,
+            probes: &probes,
             process: ProcessMetrics::read().ok(),
         };
         Ok(metrics::encode(&sample)?)

@@ -3,6 +3,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use resetmon_common::wire::WAKE;
+
 use crate::{
     clock::Clock,
     decode::{DecodeError, Decoder},
@@ -46,7 +48,7 @@ impl Capture {
         let enricher = Enricher::new(options.procfs.clone())
             .map_err(|source| KernelError::Procfs { path: options.procfs.clone(), source })?;
         let clock = Clock::new().map_err(KernelError::Clock)?;
-        let mut probes = Probes::attach(options.probes)?;
+        let mut probes = Probes::attach(&options.probes)?;
         let stream = probes.take_events()?;
         let counters = Arc::new(probes.take_counters()?);
         let decoder = Decoder { reasons: probes.layout().reasons.clone(), tick: clock.tick() };
@@ -58,13 +60,15 @@ impl Capture {
             sequence: 0,
             told: 0,
             undecodable: None,
+            woken: false,
         };
         Ok(Self { probes, stream, counters, pipeline })
     }
 
-    /// Waits for resets and appends them to `events`. Loses nothing when it is dropped while it waits.
+    /// Waits for resets and appends them to `events`; comes back without any when probes have changed. Loses nothing
+    /// when it is dropped while it waits.
     pub async fn next(&mut self, events: &mut Vec<ResetEvent>) -> Result<(), KernelError> {
-        let Self { stream, pipeline, .. } = self;
+        let Self { stream, pipeline, probes, .. } = self;
         let before = events.len();
         while events.len() == before {
             let holding = !pipeline.hold.is_empty();
@@ -73,6 +77,9 @@ impl Capture {
                 () = tokio::time::sleep(HOLD), if holding => {}
             }
             pipeline.release(events);
+            if std::mem::take(&mut pipeline.woken) && probes.attach_waiting() {
+                break;
+            }
         }
         Ok(())
     }
@@ -114,10 +121,15 @@ struct Pipeline {
     sequence: u16,
     told: u64,
     undecodable: Option<DecodeError>,
+    woken: bool,
 }
 
 impl Pipeline {
     fn take(&mut self, bytes: &[u8], events: &mut Vec<ResetEvent>) {
+        if bytes == WAKE.to_ne_bytes() {
+            self.woken = true;
+            return;
+        }
         self.sequence = self.sequence.wrapping_add(1);
         match self.decoder.decode(bytes, self.clock.boot(), self.sequence) {
             Ok(mut decoded) => {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf};
 use clap::{ColorChoice, Parser, Subcommand};
 use resetmon_common::layout::DEFAULT_RING_BYTES;
 
-use crate::{filter::flags::FilterFlags, output::Format};
+use crate::{filter::flags::FilterFlags, kernel::selection::ProbeSelection, output::Format};
 
 /// Tells you who reset your TCP connection, which process it hit, and why.
 #[derive(Debug, Parser)]
@@ -89,6 +89,16 @@ pub struct CaptureArgs {
     /// Size of the ring buffer between kernel and user space: a power of two
     #[arg(long, value_name = "BYTES", env = "RESETMON_RING_BUFFER_BYTES", default_value_t = DEFAULT_RING_BYTES)]
     pub ring_buffer_bytes: u32,
+    /// Optional probes to try: default, all, none, or names after commas, -NAME to leave one out, NAME:fentry or
+    /// NAME:kprobe to choose how
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "RESETMON_PROBES",
+        default_value = "default",
+        allow_hyphen_values = true
+    )]
+    pub probes: ProbeSelection,
     /// Where procfs is mounted
     #[arg(long = "path.procfs", value_name = "PATH", env = "RESETMON_PATH_PROCFS", default_value = "/proc")]
     pub procfs: PathBuf,

@@ -35,7 +35,11 @@ pub struct AgentConfig {
 impl From<&CaptureArgs> for CaptureOptions {
     fn from(args: &CaptureArgs) -> Self {
         Self {
-            probes: ProbeOptions { ring_bytes: args.ring_buffer_bytes, ..ProbeOptions::default() },
+            probes: ProbeOptions {
+                ring_bytes: args.ring_buffer_bytes,
+                selection: args.probes.clone(),
+                ..ProbeOptions::default()
+            },
             procfs: args.procfs.clone(),
         }
     }

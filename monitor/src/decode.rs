@@ -9,15 +9,15 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use resetmon_common::wire::{
-    PF_KTHREAD, RawAddress, RawOwner, RawResetEvent, RawTask, RawTrigger, SOCK_DEAD, SOCK_KEEPOPEN,
-    SOCK_LINGER, direction, mark, origin, role,
+    PF_KTHREAD, RawAddress, RawOwner, RawResetEvent, RawSegment, RawTask, SOCK_DEAD, SOCK_KEEPOPEN,
+    SOCK_LINGER, direction, hook, mark, origin, role,
 };
 use zerocopy::FromBytes as _;
 
 use crate::{
     model::{
-        AcceptQueue, Connection, Direction, Errno, Figures, FourTuple, OwnerFrom, Process, ResetEvent, Role,
-        Socket, TcpFlags, TcpState, Trigger,
+        AcceptQueue, Connection, Direction, Errno, Figures, FourTuple, NetfilterHook, OwnerFrom, Process,
+        ResetEvent, Role, Segment, Socket, TcpFlags, TcpState,
     },
     reason::ReasonNames,
 };
@@ -124,7 +124,9 @@ impl Reading<'_> {
             process,
             owner_from,
             connection: self.connection(),
-            trigger: trigger(&raw.trigger),
+            trigger: self.trigger(),
+            rst: self.rst(),
+            netfilter_hook: netfilter_hook(raw.netfilter_hook),
             socket: self.is_full().then(|| self.socket()),
             acting: self.acting(),
         }
@@ -144,7 +146,15 @@ impl Reading<'_> {
 
     /// No packet provoked the reset: it is the socket's own doing.
     fn is_active(&self) -> bool {
-        self.raw.trigger.ip_version == 0
+        self.raw.segment.ip_version == 0
+    }
+
+    fn trigger(&self) -> Option<Segment> {
+        (self.direction == Direction::Sent).then(|| segment(&self.raw.segment)).flatten()
+    }
+
+    fn rst(&self) -> Option<Segment> {
+        (self.direction == Direction::Received).then(|| segment(&self.raw.segment)).flatten()
     }
 
     fn state(&self) -> Option<TcpState> {
@@ -191,6 +201,7 @@ impl Reading<'_> {
             origin::CONNECT => OwnerFrom::Connect,
             origin::LISTEN => OwnerFrom::Listen,
             origin::ACTED => OwnerFrom::Current,
+            origin::ACCEPT => OwnerFrom::Accept,
             _ => OwnerFrom::None,
         };
         let inherited = recorded == OwnerFrom::Listen && self.state() != Some(TcpState::Listen);
@@ -245,6 +256,7 @@ impl Reading<'_> {
             role: role_of(&raw.owner),
             age: (raw.established_at != 0)
                 .then(|| Duration::from_nanos(raw.time.saturating_sub(raw.established_at))),
+            handshake_ttl: (raw.handshake_ttl != 0).then_some(raw.handshake_ttl),
             idle: connected.then(|| self.idle()).flatten(),
             figures: connected.then(|| self.figures()),
         })
@@ -348,8 +360,8 @@ fn role_of(owner: &RawOwner) -> Option<Role> {
     }
 }
 
-fn trigger(raw: &RawTrigger) -> Option<Trigger> {
-    (raw.ip_version != 0).then_some(Trigger {
+fn segment(raw: &RawSegment) -> Option<Segment> {
+    (raw.ip_version != 0).then_some(Segment {
         flags: TcpFlags(raw.flags),
         payload_bytes: raw.payload,
         seq: raw.seq,
@@ -367,6 +379,17 @@ fn address(words: RawAddress) -> IpAddr {
         bytes.copy_from_slice(&word.to_ne_bytes());
     }
     Ipv6Addr::from(bytes).to_canonical()
+}
+
+fn netfilter_hook(raw: u8) -> Option<NetfilterHook> {
+    match raw {
+        hook::PREROUTING => Some(NetfilterHook::Prerouting),
+        hook::INPUT => Some(NetfilterHook::Input),
+        hook::FORWARD => Some(NetfilterHook::Forward),
+        hook::OUTPUT => Some(NetfilterHook::Output),
+        hook::POSTROUTING => Some(NetfilterHook::Postrouting),
+        _ => None,
+    }
 }
 
 /// How far one sequence number is ahead of another; 0 when it is behind.

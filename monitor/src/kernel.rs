@@ -8,7 +8,11 @@ pub mod reasons;
 
 pub mod error;
 pub mod privilege;
+
+mod optional;
 pub mod probes;
+pub mod selection;
+pub mod status;
 
 #[cfg(feature = "bpf-log")]
 mod log;

@@ -4,7 +4,10 @@
 use prometheus::{Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::{
-    kernel::counters::{CountedReason, Counts},
+    kernel::{
+        counters::{CountedReason, Counts},
+        status::ProbeStatus,
+    },
     model::{Reason, TcpState},
     process_metrics::ProcessMetrics,
     reason::ReasonNames,
@@ -20,6 +23,13 @@ const NO_REASON: &str = "unavailable";
 /// Label value of reasons whose number is beyond the kernel side's table.
 const OTHER_REASON: &str = "other";
 
+/// Label value of resets that the firewall made.
+const FIREWALL: &str = "netfilter";
+/// The probe that counts ignored RSTs.
+const IGNORED_PROBE: &str = "kfree_skb";
+/// For what the kernel ignores RSTs (`net/ipv4/tcp_input.c`, `net/ipv4/tcp_ipv4.c`, 5.18–6.18).
+const IGNORED_FOR: [&str; 3] = ["TCP_RESET", "TCP_INVALID_SEQUENCE", "NO_SOCKET"];
+
 /// Everything that is exported at one moment.
 pub struct Sample<'a> {
     /// The kernel's counters.
@@ -28,8 +38,10 @@ pub struct Sample<'a> {
     pub reasons: &'a ReasonNames,
     /// Events that user space received.
     pub events_received: u64,
-    /// Attached probes.
-    pub probes: &'a [&'static str],
+    /// Names of reasons for dropping packets on this kernel.
+    pub drop_reasons: &'a ReasonNames,
+    /// What became of the probes.
+    pub probes: &'a [ProbeStatus],
     /// This process; `None` when procfs cannot be read.
     pub process: Option<ProcessMetrics>,
 }
@@ -46,6 +58,9 @@ pub fn encode(sample: &Sample<'_>) -> Result<Vec<u8>, MetricsError> {
     resets_received(&registry, sample.counts)?;
     events(&registry, sample)?;
     probes(&registry, sample.probes)?;
+    if sample.probes.iter().any(|status| status.name == IGNORED_PROBE && status.is_attached()) {
+        ignored(&registry, sample)?;
+    }
     if let Some(process) = &sample.process {
         process.register(&registry)?;
     }
@@ -114,11 +129,28 @@ fn events(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsError> 
     Ok(())
 }
 
-fn probes(registry: &Registry, attached: &[&'static str]) -> Result<(), MetricsError> {
+fn ignored(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsError> {
+    let ignored = counter(
+        registry,
+        "resetmon_resets_ignored_total",
+        "RSTs that the kernel dropped instead of resetting a socket, by its reason for dropping them.",
+        &["why"],
+    )?;
+    for why in IGNORED_FOR.iter().filter(|why| sample.drop_reasons.number(why).is_some()) {
+        ignored.with_label_values(&[*why]);
+    }
+    for (number, count) in &sample.counts.ignored {
+        let why = sample.drop_reasons.reason(*number).to_string();
+        ignored.with_label_values(&[why.as_str()]).inc_by(*count);
+    }
+    Ok(())
+}
+
+fn probes(registry: &Registry, statuses: &[ProbeStatus]) -> Result<(), MetricsError> {
     let probes =
         gauge(registry, "resetmon_probe_attached", "Whether a probe is attached: 0 or 1.", &["probe"])?;
-    for probe in attached {
-        probes.with_label_values(&[*probe]).set(1);
+    for status in statuses {
+        probes.with_label_values(&[status.name]).set(i64::from(status.is_attached()));
     }
     Ok(())
 }
@@ -148,6 +180,7 @@ fn reason_label(reason: CountedReason, names: &ReasonNames) -> String {
     match reason {
         CountedReason::Unavailable => NO_REASON.to_owned(),
         CountedReason::Other => OTHER_REASON.to_owned(),
+        CountedReason::Netfilter => FIREWALL.to_owned(),
         CountedReason::Number(number) => match names.reason(number) {
             Reason::Named(name) => name.as_ref().to_owned(),
             Reason::Unknown(number) => number.to_string(),
@@ -206,21 +239,37 @@ const SENDERS_WITHOUT_REASON: &[&str] =
 
 fn known_senders(names: &ReasonNames) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     let without = names.is_empty().then_some((NO_REASON, SENDERS_WITHOUT_REASON));
-    SENDERS.iter().copied().filter(|(reason, _)| names.number(reason).is_some()).chain(without)
+    let firewall: (&str, &[&str]) = (FIREWALL, &[NO_STATE]);
+    SENDERS
+        .iter()
+        .copied()
+        .filter(|(reason, _)| names.number(reason).is_some())
+        .chain(without)
+        .chain([firewall])
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Sample, encode};
     use crate::{
-        kernel::counters::{CountedReason, Counts, SentCount},
+        kernel::{
+            counters::{CountedReason, Counts, SentCount},
+            status::{Mechanism, Outcome, ProbeNeed, ProbeStatus},
+        },
         model::TcpState,
         reason::ReasonNames,
     };
 
     fn text(counts: &Counts, reasons: &ReasonNames) -> String {
+        let probe = |name, outcome| ProbeStatus { name, need: ProbeNeed::Optional, outcome, gives: "" };
+        let probes = [
+            probe("tcp_send_reset", Outcome::Attached(Mechanism::TpBtf)),
+            probe("tcp_reset", Outcome::Missing(String::new())),
+            probe("kfree_skb", Outcome::Attached(Mechanism::TpBtf)),
+        ];
+        let drop_reasons = &ReasonNames::new([(45, "TCP_RESET")]);
         let sample =
-            Sample { counts, reasons, events_received: 7, probes: &["tcp_send_reset"], process: None };
+            Sample { counts, reasons, drop_reasons, events_received: 7, probes: &probes, process: None };
         String::from_utf8(encode(&sample).expect("metrics")).expect("UTF-8")
     }
 
@@ -241,6 +290,9 @@ mod tests {
         check(&text, r#"resetmon_events_lost_total{where="ring_buffer"} 0"#);
         check(&text, r"resetmon_events_received_total 7");
         check(&text, r#"resetmon_probe_attached{probe="tcp_send_reset"} 1"#);
+        check(&text, r#"resetmon_probe_attached{probe="tcp_reset"} 0"#);
+        check(&text, r#"resetmon_resets_ignored_total{why="TCP_RESET"} 0"#);
+        check(&text, r#"resetmon_kernel_resets_sent_total{reason="netfilter",state="none"} 0"#);
         assert!(!text.contains("INVALID_SYN"), "a reason that this kernel does not have:\n{text}");
     }
 
@@ -255,6 +307,7 @@ mod tests {
             ],
             received: vec![(Some(TcpState::CloseWait), 5)],
             lost: 4,
+            ignored: vec![(45, 6), (3, 1)],
         };
         let text = text(&counts, &ReasonNames::new([(1, "NO_SOCKET")]));
         check(&text, r#"resetmon_kernel_resets_sent_total{reason="NO_SOCKET",state="none"} 3"#);
@@ -262,5 +315,7 @@ mod tests {
         check(&text, r#"resetmon_kernel_resets_sent_total{reason="unavailable",state="ESTABLISHED"} 2"#);
         check(&text, r#"resetmon_kernel_resets_received_total{state="CLOSE_WAIT"} 5"#);
         check(&text, r#"resetmon_events_lost_total{where="ring_buffer"} 4"#);
+        check(&text, r#"resetmon_resets_ignored_total{why="TCP_RESET"} 6"#);
+        check(&text, r#"resetmon_resets_ignored_total{why="3"} 1"#);
     }
 }

@@ -31,7 +31,11 @@ pub struct ResetEvent {
     /// Figures of the connection; `None` when there was none.
     pub connection: Option<Connection>,
     /// The packet that a sent reset answers.
-    pub trigger: Option<Trigger>,
+    pub trigger: Option<Segment>,
+    /// The received RST, where a probe saw it.
+    pub rst: Option<Segment>,
+    /// Where the firewall made the reset; `None` when TCP made it.
+    pub netfilter_hook: Option<NetfilterHook>,
     /// What else the kernel knows about the socket; `None` unless it was a full one.
     pub socket: Option<Socket>,
     /// The task that was at work on the socket at the reset, under its lock.
@@ -342,6 +346,8 @@ pub struct Connection {
     pub age: Option<Duration>,
     /// Time since the last data in either direction, in the kernel's ticks.
     pub idle: Option<Duration>,
+    /// TTL or hop limit of the peer's packet that completed the handshake, where a probe saw it.
+    pub handshake_ttl: Option<u8>,
     /// What only a socket that still exists can tell.
     pub figures: Option<Figures>,
 }
@@ -369,6 +375,34 @@ pub struct Figures {
     pub packets_out: u32,
 }
 
+/// The place in netfilter where a packet was refused with a reset (`enum nf_inet_hooks`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NetfilterHook {
+    /// Before routing.
+    Prerouting,
+    /// A packet to this host.
+    Input,
+    /// A packet that this host forwards: neither end is here.
+    Forward,
+    /// A packet from this host.
+    Output,
+    /// After routing.
+    Postrouting,
+}
+
+impl NetfilterHook {
+    /// As nft(8) writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prerouting => "prerouting",
+            Self::Input => "input",
+            Self::Forward => "forward",
+            Self::Output => "output",
+            Self::Postrouting => "postrouting",
+        }
+    }
+}
+
 /// TCP header flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpFlags(pub u8);
@@ -382,9 +416,9 @@ impl fmt::Display for TcpFlags {
     }
 }
 
-/// Header of the packet that provoked a reset.
+/// Header of a TCP segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trigger {
+pub struct Segment {
     /// TCP flags.
     pub flags: TcpFlags,
     /// Payload bytes.

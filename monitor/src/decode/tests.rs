@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use resetmon_common::wire::{
-    PF_KTHREAD, RawAddress, RawOwner, RawResetEvent, RawTask, RawTrigger, SOCK_DEAD, SOCK_KEEPOPEN,
+    PF_KTHREAD, RawAddress, RawOwner, RawResetEvent, RawSegment, RawTask, SOCK_DEAD, SOCK_KEEPOPEN,
     direction, mark, origin, role,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
@@ -113,7 +113,7 @@ proptest! {
             assert_eq!(figures.retransmits, raw.total_retrans);
         }
         if let Some(trigger) = event.trigger {
-            assert_eq!((trigger.seq, trigger.ack, trigger.payload_bytes), (raw.trigger.seq, raw.trigger.ack, raw.trigger.payload));
+            assert_eq!((trigger.seq, trigger.ack, trigger.payload_bytes), (raw.segment.seq, raw.segment.ack, raw.segment.payload));
         }
     }
 }
@@ -178,7 +178,7 @@ fn errno_is_what_the_next_call_returns() {
     let passive = |state: TcpState, marks| RawResetEvent {
         state: state as u8,
         marks: mark::FULL_SOCKET | marks,
-        trigger: RawTrigger { ip_version: 4, ..RawTrigger::default() },
+        segment: RawSegment { ip_version: 4, ..RawSegment::default() },
         ..sent_on_close()
     };
     check(&passive(TcpState::FinWait2, mark::REFUTES_RECEIVE), Some(Errno::ConnectionReset));

@@ -165,6 +165,8 @@ mod tests {
             owner_from: OwnerFrom::None,
             connection: None,
             trigger: None,
+            rst: None,
+            netfilter_hook: None,
             socket: None,
             acting: None,
         }

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::model::{
-    Connection, Direction, Errno, Figures, FourTuple, OwnerFrom, Process, ProcessDetails, Reason, ResetEvent,
-    Role, TcpFlags, TcpState, Trigger,
+    Connection, Direction, Errno, Figures, FourTuple, NetfilterHook, OwnerFrom, Process, ProcessDetails,
+    Reason, ResetEvent, Role, Segment, TcpFlags, TcpState,
 };
 
 /// 2026-01-31T12:00:00Z
@@ -44,6 +44,8 @@ pub(crate) fn bare(direction: Direction, local: &str, peer: &str) -> ResetEvent 
         owner_from: OwnerFrom::None,
         connection: None,
         trigger: None,
+        rst: None,
+        netfilter_hook: None,
         socket: None,
         acting: None,
     }
@@ -71,6 +73,7 @@ pub(crate) fn all() -> Vec<(&'static str, ResetEvent)> {
         ("hostile name", hostile()),
         ("unknown reason", unknown_reason()),
         ("TIME_WAIT", time_wait()),
+        ("made by the firewall", rejected()),
     ]
 }
 
@@ -85,6 +88,15 @@ pub(crate) fn refused() -> ResetEvent {
         state: Some(TcpState::SynSent),
         netns: Some(4_026_531_840),
         errno: Some(Errno::ConnectionRefused),
+        rst: Some(Segment {
+            flags: TcpFlags(20),
+            payload_bytes: 0,
+            seq: 0,
+            ack: 77,
+            window: 0,
+            ttl: 63,
+            ip_id: Some(0),
+        }),
         process: Some(Process { details: Some(Arc::new(details)), ..process(4711, "python") }),
         owner_from: OwnerFrom::Connect,
         connection: Some(Connection {
@@ -99,7 +111,7 @@ pub(crate) fn refused() -> ResetEvent {
 fn no_socket() -> ResetEvent {
     ResetEvent {
         reason: Some(Reason::Named("NO_SOCKET".into())),
-        trigger: Some(Trigger {
+        trigger: Some(Segment {
             flags: TcpFlags(2),
             payload_bytes: 0,
             seq: 305_419_896,
@@ -121,6 +133,7 @@ pub(crate) fn unread() -> ResetEvent {
         process: Some(process(900, "nginx")),
         owner_from: OwnerFrom::Listen,
         connection: Some(Connection {
+            handshake_ttl: None,
             role: Some(Role::Server),
             age: Some(Duration::from_millis(351_200)),
             idle: Some(Duration::from_millis(4)),
@@ -188,7 +201,7 @@ fn time_wait() -> ResetEvent {
         process: Some(process(4712, "curl")),
         owner_from: OwnerFrom::Recent,
         connection: Some(Connection { role: Some(Role::Client), ..Connection::default() }),
-        trigger: Some(Trigger {
+        trigger: Some(Segment {
             flags: TcpFlags(24),
             payload_bytes: 1448,
             seq: 1,
@@ -198,6 +211,16 @@ fn time_wait() -> ResetEvent {
             ip_id: None,
         }),
         ..bare(Direction::Sent, "10.0.0.5:41324", "10.0.0.9:443")
+    }
+}
+
+/// A packet through this host that the firewall refused, and no socket anywhere.
+fn rejected() -> ResetEvent {
+    let header = Segment { flags: TcpFlags(2), payload_bytes: 0, ..time_wait().trigger.expect("a trigger") };
+    ResetEvent {
+        trigger: Some(header),
+        netfilter_hook: Some(NetfilterHook::Forward),
+        ..bare(Direction::Sent, "10.0.0.9:443", "10.0.0.5:41326")
     }
 }
 
@@ -215,13 +238,13 @@ prop_compose! {
         process in option::of(any_process()),
         owner_from in select(OWNERS.to_vec()),
         connection in option::of(any_connection()),
-        trigger in option::of(any_trigger()),
+        (trigger, rst) in (option::of(any_segment()), option::of(any_segment())),
     ) -> ResetEvent {
         let since_1970 = SignedDuration::from_secs(seconds) + SignedDuration::from_nanos(nanoseconds);
         let time = Timestamp::UNIX_EPOCH + since_1970;
         ResetEvent {
             time, sequence, direction, reason, state, tuple: FourTuple { local, peer }, netns, errno, process,
-            owner_from, connection, trigger, socket: None, acting: None,
+            owner_from, connection, trigger, rst, netfilter_hook: None, socket: None, acting: None,
         }
     }
 }
@@ -272,7 +295,7 @@ prop_compose! {
         idle in any::<Option<Duration>>(),
         figures in option::of(any_figures()),
     ) -> Connection {
-        Connection { role, age, idle, figures }
+        Connection { role, age, idle, handshake_ttl: None, figures }
     }
 }
 
@@ -290,10 +313,10 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_trigger()(
+    fn any_segment()(
         (flags, payload_bytes, seq, ack) in any::<(u8, u32, u32, u32)>(),
         (window, ttl, ip_id) in any::<(u16, u8, Option<u16>)>(),
-    ) -> Trigger {
-        Trigger { flags: TcpFlags(flags), payload_bytes, seq, ack, window, ttl, ip_id }
+    ) -> Segment {
+        Segment { flags: TcpFlags(flags), payload_bytes, seq, ack, window, ttl, ip_id }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use aya::maps::{MapData, MapError, PerCpuArray};
 use resetmon_common::layout::{
-    LOST_RECEIVED, LOST_REFUTED, LOST_SENT, MAP_LOST, MAP_RECEIVED, MAP_SENT, REASON_OTHER,
-    REASON_UNAVAILABLE, REASONS, Receipt, STATES, received_index, sent_index,
+    IGNORED_SLOTS, LOST_RECEIVED, LOST_REFUTED, LOST_SENT, MAP_IGNORED, MAP_LOST, MAP_RECEIVED, MAP_SENT,
+    REASON_NETFILTER, REASON_OTHER, REASON_UNAVAILABLE, REASONS, Receipt, STATES, received_index, sent_index,
 };
 
 use super::error::KernelError;
@@ -18,6 +18,7 @@ pub struct Counters {
     sent: CounterMap,
     received: CounterMap,
     lost: CounterMap,
+    ignored: CounterMap,
     /// What was told last: counts never go back, although a call may be refuted between two readings.
     told: Mutex<Told>,
 }
@@ -37,6 +38,8 @@ pub struct Counts {
     pub received: Vec<(Option<TcpState>, u64)>,
     /// Events that found no room in the ring buffer.
     pub lost: u64,
+    /// RSTs that the kernel ignored, by its number for why; those that never happened are left out.
+    pub ignored: Vec<(u32, u64)>,
 }
 
 /// How often a reset was sent for one reason in one state.
@@ -55,6 +58,8 @@ pub struct SentCount {
 pub enum CountedReason {
     /// A number of `enum sk_rst_reason`.
     Number(u32),
+    /// The firewall made it.
+    Netfilter,
     /// A number too large for the table.
     Other,
     /// This kernel tells none.
@@ -71,8 +76,8 @@ impl Counts {
 }
 
 impl Counters {
-    pub(super) fn new(sent: CounterMap, received: CounterMap, lost: CounterMap) -> Self {
-        Self { sent, received, lost, told: Mutex::default() }
+    pub(super) fn new(sent: CounterMap, received: CounterMap, lost: CounterMap, ignored: CounterMap) -> Self {
+        Self { sent, received, lost, ignored, told: Mutex::default() }
     }
 
     /// Reads all counters.
@@ -82,7 +87,13 @@ impl Counters {
             received: self.read_received(&mut told)?,
             sent: self.read_sent()?,
             lost: self.read_lost(&mut told)?,
+            ignored: self.read_ignored()?,
         })
+    }
+
+    fn read_ignored(&self) -> Result<Vec<(u32, u64)>, KernelError> {
+        let counts = (0..IGNORED_SLOTS).map(|reason| Ok((reason, sum(&self.ignored, MAP_IGNORED, reason)?)));
+        counts.filter(|count| !matches!(count, Ok((_, 0)))).collect()
     }
 
     fn read_sent(&self) -> Result<Vec<SentCount>, KernelError> {
@@ -131,6 +142,7 @@ fn sum(map: &CounterMap, name: &'static str, slot: u32) -> Result<u64, KernelErr
 
 fn counted(reason: u32) -> CountedReason {
     match reason {
+        REASON_NETFILTER => CountedReason::Netfilter,
         REASON_OTHER => CountedReason::Other,
         REASON_UNAVAILABLE => CountedReason::Unavailable,
         number => CountedReason::Number(number),

@@ -18,17 +18,31 @@ pub struct KernelLayout {
     pub features: Features,
     /// Names of its reset reasons.
     pub reasons: ReasonNames,
+    /// Names of its reasons for dropping packets.
+    pub drop_reasons: ReasonNames,
 }
 
-/// What a kernel offers to the required probes.
+/// What a kernel offers to the probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, none is a state")]
 pub struct Features {
     /// `tcp_send_reset` tells a reason: its third argument after the private one (6.10 and later).
     pub send_reset_reason: bool,
+    /// `tcp_send_reset` also fires without a full socket: for closed ports and `TIME_WAIT` (6.10 and later, in the same
+    /// series of changes as the reason: 19822a980e19 and b533fb9cf4f7).
+    pub send_reset_without_socket: bool,
     /// Tracing programs can use socket storage (5.11 and later).
     pub socket_storage: bool,
     /// Tracing programs can ask for a socket's cookie (5.12 and later).
     pub socket_cookie: bool,
+    /// `tcp_reset()` is given the packet (5.11 and later).
+    pub reset_packet: bool,
+    /// `tcp_init_transfer()` is given the packet (5.10 and later).
+    pub init_transfer_packet: bool,
+    /// `inet_csk_accept()` has four parameters (before 6.10), not two.
+    pub accept_has_four: bool,
+    /// The tracepoint `kfree_skb` tells a reason (5.17 and later).
+    pub drop_reason: bool,
 }
 
 /// Why a kernel's layout cannot be used.
@@ -60,12 +74,23 @@ impl KernelLayout {
             .collect::<Result<_, LayoutError>>()?;
         // Private data, sk and skb make three parameters.
         let send_reset_reason = btf.callback_parameters("btf_trace_tcp_send_reset")? > 3;
+        let parameters = |function| btf.function_parameters(function).map_or(0, |names| names.len());
         let features = Features {
             send_reset_reason,
+            send_reset_without_socket: send_reset_reason,
             socket_storage: btf.has_function("bpf_sk_storage_get_tracing"),
             socket_cookie: btf.has_function("bpf_get_socket_ptr_cookie"),
+            reset_packet: parameters("tcp_reset") >= 2,
+            init_transfer_packet: parameters("tcp_init_transfer") >= 3,
+            accept_has_four: parameters("inet_csk_accept") == 4,
+            drop_reason: btf.callback_parameters("btf_trace_kfree_skb").is_ok_and(|count| count > 3),
         };
-        Ok(Self { offsets, features, reasons: reasons::names(btf) })
+        Ok(Self {
+            offsets,
+            features,
+            reasons: reasons::reset_reasons(btf),
+            drop_reasons: reasons::drop_reasons(btf),
+        })
     }
 }
 

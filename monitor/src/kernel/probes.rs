@@ -13,51 +13,66 @@ use aya::{
     programs::{BtfTracePoint, ProgramError},
 };
 use resetmon_common::layout::{
-    DEFAULT_CLOSED, DEFAULT_RING_BYTES, MAP_CLOSED, MAP_EVENTS, MAP_LISTENERS, MAP_LOST, MAP_RECEIVED,
-    MAP_SENT, MAP_SOCKET_HASH,
+    DEFAULT_CLOSED, DEFAULT_RING_BYTES, MAP_CLOSED, MAP_EVENTS, MAP_IGNORED, MAP_LISTENERS, MAP_LOST,
+    MAP_RECEIVED, MAP_SENT, MAP_SOCKET_HASH,
 };
 
 use super::{
-    btf::BtfReader, counters::Counters, error::KernelError, events::EventStream, layout::KernelLayout,
-    privilege,
+    btf::BtfReader,
+    counters::Counters,
+    error::KernelError,
+    events::EventStream,
+    layout::KernelLayout,
+    optional, privilege,
+    selection::ProbeSelection,
+    status::{Mechanism, Outcome, ProbeNeed, ProbeStatus},
 };
 
 /// Where the kernel shows its type information.
 pub const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
 
-/// Tracepoints that must be attached, by the name of the program as well.
-pub const REQUIRED: [&str; 3] = ["inet_sock_set_state", "tcp_receive_reset", "tcp_send_reset"];
+/// Tracepoints that must be attached, by the name of the program as well, and what they give.
+const REQUIRED: [(&str, &str); 3] = [
+    ("inet_sock_set_state", "who owns a socket, and since when it is connected"),
+    ("tcp_receive_reset", "resets that hit this host's sockets"),
+    ("tcp_send_reset", "resets that this host sends"),
+];
 
 /// The one that is needed as well where records are kept by socket address.
-const FORGETTING: &str = "tcp_destroy_sock";
+const FORGETTING: (&str, &str) = ("tcp_destroy_sock", "that a socket's record ends with the socket");
+
+/// The one that tells of modules, while a probe waits for one.
+const WAKING: &str = "module_load";
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/resetmon-ebpf"));
 
 /// How the probes are set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeOptions {
     /// Size of the ring buffer in bytes: a power of two, at least a page.
     pub ring_bytes: u32,
     /// How many closed connections are remembered.
     pub closed: u32,
+    /// Which optional probes are tried.
+    pub selection: ProbeSelection,
 }
 
 impl Default for ProbeOptions {
     fn default() -> Self {
-        Self { ring_bytes: DEFAULT_RING_BYTES, closed: DEFAULT_CLOSED }
+        Self { ring_bytes: DEFAULT_RING_BYTES, closed: DEFAULT_CLOSED, selection: ProbeSelection::default() }
     }
 }
 
 /// Attached probes; dropping them detaches.
 pub struct Probes {
     ebpf: Ebpf,
-    attached: Vec<&'static str>,
+    statuses: Vec<ProbeStatus>,
     layout: KernelLayout,
 }
 
 impl Probes {
-    /// Loads and attaches what is required.
-    pub fn attach(options: ProbeOptions) -> Result<Self, KernelError> {
+    /// Loads and attaches what is required, and what is asked for and possible of the rest.
+    pub fn attach(options: &ProbeOptions) -> Result<Self, KernelError> {
         check_ring_size(options.ring_bytes)?;
         if let Some(missing) = privilege::missing().map_err(procfs_error)? {
             return Err(KernelError::Permission { missing });
@@ -66,14 +81,24 @@ impl Probes {
         let mut ebpf = load(&layout, options)?;
         #[cfg(feature = "bpf-log")]
         super::log::start(&mut ebpf);
-        let attached = attach(&mut ebpf, &layout)?;
+        let statuses = attach(&mut ebpf, &layout, &options.selection)?;
         give_memory_back();
-        Ok(Self { ebpf, attached, layout })
+        Ok(Self { ebpf, statuses, layout })
     }
 
-    /// Names of the probes that are attached.
-    pub fn attached(&self) -> &[&'static str] {
-        &self.attached
+    /// What became of each probe.
+    pub fn statuses(&self) -> &[ProbeStatus] {
+        &self.statuses
+    }
+
+    /// Whether a probe waits for a module to be loaded.
+    pub fn is_waiting(&self) -> bool {
+        self.statuses.iter().any(|status| matches!(status.outcome, Outcome::Waiting { .. }))
+    }
+
+    /// Tries again what waits for a module; tells whether anything has changed.
+    pub fn attach_waiting(&mut self) -> bool {
+        optional::attach_waiting(&mut self.ebpf, &mut self.statuses)
     }
 
     /// What the running kernel looks like.
@@ -91,7 +116,12 @@ impl Probes {
     pub fn take_counters(&mut self) -> Result<Counters, KernelError> {
         let mut counters =
             |name| self.take(name)?.try_into().map_err(|source| KernelError::Map { name, source });
-        Ok(Counters::new(counters(MAP_SENT)?, counters(MAP_RECEIVED)?, counters(MAP_LOST)?))
+        Ok(Counters::new(
+            counters(MAP_SENT)?,
+            counters(MAP_RECEIVED)?,
+            counters(MAP_LOST)?,
+            counters(MAP_IGNORED)?,
+        ))
     }
 
     fn take(&mut self, name: &'static str) -> Result<Map, KernelError> {
@@ -126,12 +156,13 @@ fn check_ring_size(got: u32) -> Result<(), KernelError> {
     if got.is_power_of_two() && got >= page { Ok(()) } else { Err(KernelError::RingSize { got, page }) }
 }
 
-fn load(layout: &KernelLayout, options: ProbeOptions) -> Result<Ebpf, KernelError> {
+fn load(layout: &KernelLayout, options: &ProbeOptions) -> Result<Ebpf, KernelError> {
     let features = layout.features;
     let flags = [
         ("HAS_REASON", u8::from(features.send_reset_reason)),
         ("HAS_SK_STORAGE", u8::from(features.socket_storage)),
         ("HAS_COOKIE", u8::from(features.socket_cookie)),
+        ("ACCEPT_HAS_FOUR", u8::from(features.accept_has_four)),
     ];
     let abort_on_data = layout.reasons.number("TCP_ABORT_ON_DATA").unwrap_or(u32::MAX);
 
@@ -163,15 +194,25 @@ fn object_error(error: EbpfError) -> KernelError {
     }
 }
 
-fn attach(ebpf: &mut Ebpf, layout: &KernelLayout) -> Result<Vec<&'static str>, KernelError> {
+fn attach(
+    ebpf: &mut Ebpf,
+    layout: &KernelLayout,
+    selection: &ProbeSelection,
+) -> Result<Vec<ProbeStatus>, KernelError> {
     let btf = Btf::from_sys_fs().map_err(|error| KernelError::Object(error.into()))?;
     let forgetting = (!layout.features.socket_storage).then_some(FORGETTING);
-    let mut attached = Vec::new();
-    for probe in REQUIRED.into_iter().chain(forgetting) {
-        attach_one(ebpf, probe, &btf)?;
-        attached.push(probe);
+    let mut statuses = Vec::new();
+    for (name, gives) in REQUIRED.into_iter().chain(forgetting) {
+        attach_one(ebpf, name, &btf)?;
+        let outcome = Outcome::Attached(Mechanism::TpBtf);
+        statuses.push(ProbeStatus { name, need: ProbeNeed::Required, outcome, gives });
     }
-    Ok(attached)
+    statuses.extend(optional::attach(ebpf, &btf, layout.features, selection));
+    if statuses.iter().any(|status| matches!(status.outcome, Outcome::Waiting { .. })) {
+        // Without it a module is noticed with the next reset.
+        let _ = attach_one(ebpf, WAKING, &btf);
+    }
+    Ok(statuses)
 }
 
 fn attach_one(ebpf: &mut Ebpf, probe: &'static str, btf: &Btf) -> Result<(), KernelError> {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::{
     escape::escape,
-    json::{self, Measures, Owner, Packet, Reset},
+    json::{self, Header, Measures, Owner, Packet, Reset},
 };
 use crate::model::ResetEvent;
 
@@ -14,7 +14,7 @@ use crate::model::ResetEvent;
 type Column = (&'static str, fn(&Reset<'_>) -> Option<String>);
 
 #[rustfmt::skip] // A column a line.
-const COLUMNS: [Column; 38] = [
+const COLUMNS: [Column; 44] = [
     ("schema", |reset| text(Some(reset.schema))),
     ("id", |reset| text(Some(reset.id))),
     ("time", |reset| text(Some(reset.time))),
@@ -53,6 +53,12 @@ const COLUMNS: [Column; 38] = [
     ("trigger_window", |reset| trigger(reset, |trigger| text(Some(trigger.window)))),
     ("trigger_ttl", |reset| trigger(reset, |trigger| text(Some(trigger.ttl)))),
     ("trigger_ip_id", |reset| trigger(reset, |trigger| text(trigger.ip_id))),
+    ("trigger_netfilter_hook", |reset| trigger(reset, |trigger| text(trigger.netfilter_hook))),
+    ("rst_ttl", |reset| rst(reset, |rst| text(Some(rst.ttl)))),
+    ("rst_flags", |reset| rst(reset, |rst| text(Some(rst.flags)))),
+    ("rst_seq", |reset| rst(reset, |rst| text(Some(rst.seq)))),
+    ("rst_ack", |reset| rst(reset, |rst| text(Some(rst.ack)))),
+    ("rst_window", |reset| rst(reset, |rst| text(Some(rst.window)))),
 ];
 
 /// Writes the names of the columns.
@@ -82,6 +88,10 @@ fn connection(reset: &Reset<'_>, value: fn(&Measures) -> Option<String>) -> Opti
 
 fn trigger(reset: &Reset<'_>, value: fn(&Packet) -> Option<String>) -> Option<String> {
     reset.trigger.as_ref().and_then(value)
+}
+
+fn rst(reset: &Reset<'_>, value: fn(&Header) -> Option<String>) -> Option<String> {
+    reset.rst.as_ref().and_then(value)
 }
 
 fn text(value: Option<impl ToString>) -> Option<String> {

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 use super::escape::escape_in_json;
 use crate::model::{
-    Connection, Errno, EventId, Process, Reason, ResetEvent, Role, TcpFlags, TcpState, Trigger,
+    Connection, Errno, EventId, NetfilterHook, Process, Reason, ResetEvent, Role, Segment, TcpFlags, TcpState,
 };
 
 /// Version of the object's shape.
@@ -46,7 +46,7 @@ pub struct Reset<'a> {
     cgroup: NotKnownYet,
     pub(super) connection: Option<Measures>,
     pub(super) trigger: Option<Packet>,
-    rst: NotKnownYet,
+    pub(super) rst: Option<Header>,
     counterpart: NotKnownYet,
     incident: NotKnownYet,
     cause: NotKnownYet,
@@ -108,6 +108,18 @@ pub(super) struct Packet {
     pub(super) window: u16,
     pub(super) ttl: u8,
     pub(super) ip_id: Option<u16>,
+    pub(super) netfilter_hook: Option<&'static str>,
+}
+
+/// The header of a received RST.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Header {
+    pub(super) ttl: u8,
+    #[serde(serialize_with = "as_text")]
+    pub(super) flags: TcpFlags,
+    pub(super) seq: u32,
+    pub(super) ack: u32,
+    pub(super) window: u16,
 }
 
 /// Writes an event as one line.
@@ -144,8 +156,8 @@ impl<'a> Reset<'a> {
             workload: (),
             cgroup: (),
             connection: event.connection.as_ref().map(Measures::new),
-            trigger: event.trigger.as_ref().map(Packet::new),
-            rst: (),
+            trigger: event.trigger.as_ref().map(|trigger| Packet::new(trigger, event.netfilter_hook)),
+            rst: event.rst.as_ref().map(Header::new),
             counterpart: (),
             incident: (),
             cause: (),
@@ -225,8 +237,14 @@ impl Measures {
     }
 }
 
+impl Header {
+    fn new(rst: &Segment) -> Self {
+        Self { ttl: rst.ttl, flags: rst.flags, seq: rst.seq, ack: rst.ack, window: rst.window }
+    }
+}
+
 impl Packet {
-    fn new(trigger: &Trigger) -> Self {
+    fn new(trigger: &Segment, hook: Option<NetfilterHook>) -> Self {
         Self {
             flags: trigger.flags,
             payload_bytes: trigger.payload_bytes,
@@ -235,6 +253,7 @@ impl Packet {
             window: trigger.window,
             ttl: trigger.ttl,
             ip_id: trigger.ip_id,
+            netfilter_hook: hook.map(NetfilterHook::as_str),
         }
     }
 }

@@ -13,7 +13,7 @@ use self::tree::{Tree, tree};
 use super::{Color, Context, Format, Printer, comm, escape::escape};
 use crate::{
     filter::samples,
-    model::{Direction, ResetEvent},
+    model::{Direction, NetfilterHook, ResetEvent},
 };
 
 /// The object as the product's contract shows it, with two more values filled in.
@@ -27,7 +27,8 @@ const SCHEMA: &str = r#"{"schema":1,"id":"…","time":"2026-01-31T12:00:00.12345
  "workload":{"kind":"systemd","name":"app.service","container_id":null,"pod_uid":null},"cgroup":"/system.slice/app.service",
  "connection":{"role":"client","age_us":351200000,"idle_us":350010000,"bytes_sent":512,"bytes_acked":512,"bytes_received":9000,
    "unacked_bytes":0,"unread_bytes":0,"srtt_us":820,"retransmits":0},
- "trigger":{"flags":"S","payload_bytes":0,"seq":1,"ack":0,"window":64240,"ttl":64,"ip_id":1},
+ "trigger":{"flags":"S","payload_bytes":0,"seq":1,"ack":0,"window":64240,"ttl":64,"ip_id":1,
+   "netfilter_hook":"input"},
  "rst":{"ttl":64,"flags":"R","seq":1,"ack":0,"window":0},
  "counterpart":null,"incident":null,
  "cause":"peer_idle_timeout","confidence":"likely",
@@ -36,11 +37,10 @@ const SCHEMA: &str = r#"{"schema":1,"id":"…","time":"2026-01-31T12:00:00.12345
  "advice":"Send keepalives more often than every 350 s, or retry idempotent requests on a fresh connection."}"#;
 
 /// Keys that nothing fills in so far.
-const NOT_KNOWN_YET: [&str; 11] = [
+const NOT_KNOWN_YET: [&str; 10] = [
     "actor",
     "workload",
     "cgroup",
-    "rst",
     "counterpart",
     "incident",
     "cause",
@@ -84,7 +84,9 @@ fn full() -> ResetEvent {
     let trigger =
         samples.iter().find_map(|(_, event)| event.trigger.filter(|trigger| trigger.ip_id.is_some()));
     let unread = samples::unread();
-    ResetEvent { trigger, reason: unread.reason, connection: unread.connection, ..samples::refused() }
+    let netfilter_hook = Some(NetfilterHook::Input);
+    let (reason, connection) = (unread.reason, unread.connection);
+    ResetEvent { reason, connection, trigger, netfilter_hook, ..samples::refused() }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use jiff::fmt::strtime;
 
 use super::{shorten_end, shorten_middle};
 use crate::{
-    model::{Connection, Direction, Errno, Figures, Process, ResetEvent, TcpState, Trigger},
+    model::{Connection, Direction, Errno, Figures, Process, ResetEvent, Segment, TcpState},
     output::{Context, comm, escape::escape, srtt},
 };
 
@@ -64,7 +64,7 @@ pub(super) const WIDE: [Column; 24] = [
     left("LOCAL", 21, |event, _, room| end(event.tuple.local, room)),
     left("PEER", 21, |event, _, room| end(event.tuple.peer, room)),
     STATE,
-    left("REASON", 25, |event, _, _| known(event.reason.as_ref())),
+    left("REASON", 25, |event, _, _| known(reason(event))),
     left("ERRNO", 12, |event, _, _| known(event.errno.map(Errno::as_str))),
     left("NETNS", 10, |event, _, _| known(event.netns)),
     left("ROLE", 6, |event, _, _| connection(event, |of| of.role.map(|role| role.as_str().to_owned()))),
@@ -77,7 +77,7 @@ pub(super) const WIDE: [Column; 24] = [
     right("UNREAD", 7, |event, _, _| figure(event, |of| Some(of.unread_bytes.to_string()))),
     right("SRTT", 7, |event, _, _| figure(event, |of| srtt(of).map(duration))),
     right("RETRANS", 7, |event, _, _| figure(event, |of| Some(of.retransmits.to_string()))),
-    left("FLAGS/LEN/TTL", 13, |event, _, _| known(event.trigger.as_ref().map(packet))),
+    left("FLAGS/LEN/TTL", 13, |event, _, _| known(event.trigger.as_ref().or(event.rst.as_ref()).map(packet))),
     left("ID", 20, |event, _, _| event.id().to_string()),
     right("UID", 5, |event, _, _| known(event.process.as_ref().map(|process| process.uid))),
     left("EXE", 3, |event, _, _| known(event.process.as_ref().and_then(executable))),
@@ -162,13 +162,19 @@ fn end(end: SocketAddr, room: usize) -> String {
 /// What tells most in one word: a received reset has no reason of this kernel, but an error.
 fn reason_or_error(event: &ResetEvent) -> String {
     let errno = || event.errno.map(|errno| errno.as_str().to_owned());
-    known(event.reason.as_ref().map(ToString::to_string).or_else(errno))
+    known(reason(event).or_else(errno))
 }
 
-fn packet(trigger: &Trigger) -> String {
-    let flags = trigger.flags.to_string();
+/// The kernel's reason, or the firewall's hook.
+fn reason(event: &ResetEvent) -> Option<String> {
+    let firewall = || event.netfilter_hook.map(|hook| format!("netfilter {}", hook.as_str()));
+    event.reason.as_ref().map(ToString::to_string).or_else(firewall)
+}
+
+fn packet(segment: &Segment) -> String {
+    let flags = segment.flags.to_string();
     let flags = if flags.is_empty() { "-" } else { &flags };
-    format!("{flags}/{}/{}", trigger.payload_bytes, trigger.ttl)
+    format!("{flags}/{}/{}", segment.payload_bytes, segment.ttl)
 }
 
 /// Three or four digits and a unit, cut off rather than rounded.

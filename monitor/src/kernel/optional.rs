@@ -1,0 +1,251 @@
+//! The optional probes: each is tried by its mechanisms in turn, and its absence costs something that is named. Nothing
+//! depends on the kernel's version; what its type information does not have is not tried.
+
+use std::path::Path;
+
+use aya::{
+    Btf, Ebpf,
+    programs::{BtfTracePoint, FEntry, FExit, KProbe, ProgramError},
+};
+
+use super::{
+    layout::Features,
+    selection::{Asked, ProbeSelection},
+    status::{Mechanism, Outcome, ProbeNeed, ProbeStatus},
+};
+use crate::notice::Chain;
+
+/// A probe that is tried at start.
+pub(super) struct OptionalProbe {
+    /// Name of the kernel's function or tracepoint.
+    pub(super) name: &'static str,
+    need: ProbeNeed,
+    gives: &'static str,
+    /// The module that has the function where it is not built in.
+    module: Option<&'static str>,
+    /// What speaks against trying it.
+    objection: fn(Features) -> Option<Outcome>,
+    /// How it is attached, in order of preference, and the program for each.
+    pub(super) programs: &'static [(Mechanism, &'static str)],
+}
+
+/// Every optional probe.
+pub(super) const OPTIONAL: &[OptionalProbe] = &[
+    OptionalProbe {
+        name: "tcp_reset",
+        need: ProbeNeed::Optional,
+        gives: "the header of received RSTs, and at once whether they are RSTs at all",
+        module: None,
+        objection: |features| {
+            missing_unless(features.reset_packet, "before 5.11 tcp_reset() is not given the packet")
+        },
+        programs: &[(Mechanism::Fentry, "tcp_reset"), (Mechanism::Kprobe, "tcp_reset_kprobe")],
+    },
+    OptionalProbe {
+        name: "inet_csk_accept",
+        need: ProbeNeed::Optional,
+        gives: "which process accepted a connection, where it is not the one that listens",
+        module: None,
+        objection: |_| None,
+        programs: &[
+            (Mechanism::Fexit, "inet_csk_accept"),
+            (Mechanism::Kretprobe, "inet_csk_accept_kretprobe"),
+        ],
+    },
+    OptionalProbe {
+        name: "tcp_init_transfer",
+        need: ProbeNeed::Optional,
+        gives: "the TTL at the handshake, which tells a peer's RST from an injected one",
+        module: None,
+        objection: |features| {
+            missing_unless(features.init_transfer_packet, "this tcp_init_transfer() is not given the packet")
+        },
+        programs: &[
+            (Mechanism::Fentry, "tcp_init_transfer"),
+            (Mechanism::Kprobe, "tcp_init_transfer_kprobe"),
+        ],
+    },
+    OptionalProbe {
+        name: "tcp_v4_send_reset",
+        need: ProbeNeed::Optional,
+        gives: "resets that this host sends for closed IPv4 ports and TIME_WAIT",
+        module: None,
+        objection: |features| features.send_reset_without_socket.then_some(Outcome::NotNeeded),
+        programs: &[
+            (Mechanism::Fentry, "tcp_v4_send_reset"),
+            (Mechanism::Kprobe, "tcp_v4_send_reset_kprobe"),
+        ],
+    },
+    OptionalProbe {
+        name: "tcp_v6_send_reset",
+        need: ProbeNeed::Optional,
+        gives: "resets that this host sends for closed IPv6 ports and TIME_WAIT",
+        module: None,
+        objection: |features| features.send_reset_without_socket.then_some(Outcome::NotNeeded),
+        programs: &[
+            (Mechanism::Fentry, "tcp_v6_send_reset"),
+            (Mechanism::Kprobe, "tcp_v6_send_reset_kprobe"),
+        ],
+    },
+    OptionalProbe {
+        name: "nf_send_reset",
+        need: ProbeNeed::Optional,
+        gives: "resets that the firewall makes for IPv4",
+        module: Some("nf_reject_ipv4"),
+        objection: |_| None,
+        programs: &[(Mechanism::Fentry, "nf_send_reset"), (Mechanism::Kprobe, "nf_send_reset_kprobe")],
+    },
+    OptionalProbe {
+        name: "nf_send_reset6",
+        need: ProbeNeed::Optional,
+        gives: "resets that the firewall makes for IPv6",
+        module: Some("nf_reject_ipv6"),
+        objection: |_| None,
+        programs: &[(Mechanism::Fentry, "nf_send_reset6"), (Mechanism::Kprobe, "nf_send_reset6_kprobe")],
+    },
+    OptionalProbe {
+        name: "kfree_skb",
+        need: ProbeNeed::OptIn,
+        gives: "how many RSTs the kernel ignored, and why",
+        module: None,
+        objection: |features| {
+            missing_unless(features.drop_reason, "before 5.17 the kernel tells no reason for a drop")
+        },
+        programs: &[(Mechanism::TpBtf, "kfree_skb")],
+    },
+];
+
+fn missing_unless(there: bool, reason: &str) -> Option<Outcome> {
+    (!there).then(|| Outcome::Missing(reason.to_owned()))
+}
+
+/// Tries every optional probe that is asked for.
+pub(super) fn attach(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
+    features: Features,
+    selection: &ProbeSelection,
+) -> Vec<ProbeStatus> {
+    let status = |probe: &OptionalProbe, ebpf: &mut Ebpf| {
+        let outcome = match selection.asked(probe.name, probe.need) {
+            Asked::No => Outcome::NotAsked,
+            asked => {
+                (probe.objection)(features).unwrap_or_else(|| try_in_turn(ebpf, Some(btf), probe, asked))
+            }
+        };
+        ProbeStatus { name: probe.name, need: probe.need, outcome, gives: probe.gives }
+    };
+    OPTIONAL.iter().map(|probe| status(probe, ebpf)).collect()
+}
+
+/// Tries again what waits for a module; tells whether anything has changed.
+pub(super) fn attach_waiting(ebpf: &mut Ebpf, statuses: &mut [ProbeStatus]) -> bool {
+    let mut changed = false;
+    for status in statuses {
+        let waits = matches!(status.outcome, Outcome::Waiting { .. });
+        let Some(probe) = OPTIONAL.iter().find(|probe| waits && probe.name == status.name) else { continue };
+        let outcome = try_in_turn(ebpf, None, probe, Asked::Any);
+        changed |= outcome != status.outcome;
+        status.outcome = outcome;
+    }
+    changed
+}
+
+/// Tries the mechanisms of a probe; without type information only those that need none.
+fn try_in_turn(ebpf: &mut Ebpf, btf: Option<&Btf>, probe: &OptionalProbe, asked: Asked) -> Outcome {
+    let mut reasons = Vec::new();
+    for (mechanism, program) in probe.programs {
+        if btf.is_none() && !is_kprobe(*mechanism) {
+            continue;
+        }
+        if matches!(asked, Asked::Only(only) if only != *mechanism) {
+            continue;
+        }
+        if let Some(module) = probe.module
+            && is_kprobe(*mechanism)
+            && has_kprobes()
+            && !is_there(probe.name, module)
+        {
+            return Outcome::Waiting { module };
+        }
+        match attach_one(ebpf, btf, *mechanism, program, probe.name) {
+            Ok(()) => return Outcome::Attached(*mechanism),
+            Err(error) => reasons.push(reason(*mechanism, &error)),
+        }
+    }
+    Outcome::Missing(reasons.join("; "))
+}
+
+fn is_kprobe(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Kprobe | Mechanism::Kretprobe)
+}
+
+/// Whether the kernel has the function now: built in, or its module is loaded.
+fn is_there(function: &str, module: &str) -> bool {
+    Path::new("/sys/module").join(module).exists() || is_built_in(function)
+}
+
+fn is_built_in(function: &str) -> bool {
+    std::fs::read_to_string("/proc/kallsyms").is_ok_and(|symbols| {
+        symbols.lines().any(|line| {
+            let mut words = line.split_whitespace().skip(2);
+            words.next() == Some(function) && words.next().is_none()
+        })
+    })
+}
+
+fn has_kprobes() -> bool {
+    Path::new("/sys/bus/event_source/devices/kprobe/type").exists()
+}
+
+fn attach_one(
+    ebpf: &mut Ebpf,
+    btf: Option<&Btf>,
+    mechanism: Mechanism,
+    program: &str,
+    function: &str,
+) -> Result<(), ProgramError> {
+    let program = ebpf.program_mut(program).ok_or(ProgramError::NotLoaded)?;
+    let btf = || btf.ok_or(ProgramError::NotLoaded);
+    match mechanism {
+        Mechanism::TpBtf => {
+            let program: &mut BtfTracePoint = program.try_into()?;
+            program.load(function, btf()?)?;
+            program.attach()?;
+        }
+        Mechanism::Fentry => {
+            let program: &mut FEntry = program.try_into()?;
+            program.load(function, btf()?)?;
+            program.attach()?;
+        }
+        Mechanism::Fexit => {
+            let program: &mut FExit = program.try_into()?;
+            program.load(function, btf()?)?;
+            program.attach()?;
+        }
+        Mechanism::Kprobe | Mechanism::Kretprobe => {
+            let program: &mut KProbe = program.try_into()?;
+            // A second try, once a module has come, finds the program loaded.
+            match program.load() {
+                Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
+                Err(error) => return Err(error),
+            }
+            program.attach(function, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Why a mechanism did not work, in a few words.
+fn reason(mechanism: Mechanism, error: &ProgramError) -> String {
+    let name = mechanism.as_str();
+    match error {
+        _ if is_kprobe(mechanism) && !has_kprobes() => "this kernel has no kprobes".to_owned(),
+        ProgramError::LoadError { io_error, .. } if io_error.raw_os_error() == Some(libc::EPERM) => {
+            format!("this kernel refuses {name}")
+        }
+        ProgramError::LoadError { io_error, .. } => format!("{name} is refused: {io_error}"),
+        ProgramError::Btf(_) => format!("{name}: the kernel's type information does not have the function"),
+        error => format!("{name}: {}", Chain(error)),
+    }
+}

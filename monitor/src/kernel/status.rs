@@ -1,0 +1,92 @@
+//! What became of each probe.
+
+use std::fmt;
+
+/// One probe and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeStatus {
+    /// Name of the hook, as the kernel names it.
+    pub name: &'static str,
+    /// Whether resetmon works without it.
+    pub need: ProbeNeed,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What it gives, hence what is lost without it: a clause such as "who accepted a connection".
+    pub gives: &'static str,
+}
+
+/// Whether resetmon works without a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeNeed {
+    /// Nothing works without it.
+    Required,
+    /// Tried at start; something is lost without it.
+    Optional,
+    /// On a busy path, so only tried when asked for.
+    OptIn,
+}
+
+/// What became of a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is attached.
+    Attached(Mechanism),
+    /// It will be attached when the kernel module that has the function is loaded.
+    Waiting {
+        /// Name of the module.
+        module: &'static str,
+    },
+    /// This kernel needs no such probe: a required one tells as much.
+    NotNeeded,
+    /// Nobody asked for it.
+    NotAsked,
+    /// It cannot be attached, for this reason.
+    Missing(String),
+}
+
+/// How a probe is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// To a tracepoint, with typed arguments.
+    TpBtf,
+    /// To the entry of a function, by a trampoline.
+    Fentry,
+    /// To the return of a function, by a trampoline.
+    Fexit,
+    /// To the entry of a function, by a breakpoint or ftrace.
+    Kprobe,
+    /// To the return of a function, likewise.
+    Kretprobe,
+}
+
+impl Mechanism {
+    /// As the kernel's documentation writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TpBtf => "tp_btf",
+            Self::Fentry => "fentry",
+            Self::Fexit => "fexit",
+            Self::Kprobe => "kprobe",
+            Self::Kretprobe => "kretprobe",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attached(mechanism) => f.write_str(mechanism.as_str()),
+            Self::Waiting { module } => write!(f, "waiting for module {module}"),
+            Self::NotNeeded => f.write_str("not needed"),
+            Self::NotAsked => f.write_str("not asked for"),
+            Self::Missing(reason) => write!(f, "missing: {reason}"),
+        }
+    }
+}
+
+impl ProbeStatus {
+    /// Whether it is attached.
+    pub fn is_attached(&self) -> bool {
+        matches!(self.outcome, Outcome::Attached(_))
+    }
+}
