@@ -3,6 +3,7 @@
 //! the process that accepted it. Kernel threads accept as well, but what they own is no process.
 
 use aya_ebpf::{
+    EbpfContext as _,
     macros::{fexit, kretprobe},
     programs::{FExitContext, RetProbeContext},
 };
@@ -17,7 +18,8 @@ use crate::{
 
 #[fexit(function = "inet_csk_accept")]
 fn inet_csk_accept(ctx: FExitContext) -> i32 {
-    let accepted = if has(&ACCEPT_HAS_FOUR) { ctx.arg(4) } else { ctx.arg(2) };
+    // One load each: a load from a chosen address is refused, since the context must be read at constant offsets.
+    let accepted: *const u8 = if has(&ACCEPT_HAS_FOUR) { returned::<4>(&ctx) } else { returned::<2>(&ctx) };
     let Some(sock) = Sock::new(accepted) else { return 0 };
     let owner = acceptor(sock.netns());
     if owner.task.flags & PF_KTHREAD == 0
@@ -40,6 +42,23 @@ fn inet_csk_accept_kretprobe(ctx: RetProbeContext) -> u32 {
         record::add_note(accepted as u64, |note| note.owner = owner);
     }
     0
+}
+
+/// The return value, which follows the parameters.
+#[inline(always)]
+fn returned<const PARAMETERS: usize>(ctx: &FExitContext) -> *const u8 {
+    let value: *const u8;
+    // SAFETY: one load from the context, which has a word for each parameter and one for the return value.
+    unsafe {
+        core::arch::asm!(
+            "{value} = *(u64 *)({ctx} + {offset})",
+            value = out(reg) value,
+            ctx = in(reg) ctx.as_ptr(),
+            offset = const PARAMETERS * 8,
+            options(pure, readonly, nostack),
+        );
+    }
+    value
 }
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 //! wire event. They never decide why a reset happened, and never touch a packet or a socket.
 #![no_std]
 #![no_main]
-#![feature(core_intrinsics)]
+#![feature(asm_experimental_arch, core_intrinsics)]
 #![expect(internal_features, reason = "the only atomic add that the BPF target has is an intrinsic")]
 #![expect(unsafe_code, reason = "BPF programs read kernel memory through pointers that the verifier checks")]
 #![expect(clippy::inline_always, reason = "one function a program: calls cost stack, which is scarce")]

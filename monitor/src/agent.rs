@@ -1,8 +1,11 @@
 //! The daemon: captures without end, keeps the counts that metrics show, and stops cleanly.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use tokio::task::JoinSet;
@@ -10,7 +13,12 @@ use tokio::task::JoinSet;
 use crate::{
     capture::Capture,
     config::AgentConfig,
-    kernel::{counters::Counters, error::KernelError, status::ProbeStatus},
+    kernel::{
+        counters::Counters,
+        error::KernelError,
+        privilege::{self, Later},
+        status::ProbeStatus,
+    },
     metrics::{self, Sample},
     notice::{Chain, tell},
     process_metrics::ProcessMetrics,
@@ -23,6 +31,7 @@ use crate::{
 pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), KernelError> {
     let mut capture = Capture::start(&config.capture)?;
     tell_probes(capture.probes().statuses());
+    drop_capabilities(&capture, &config.listen);
     let state = Arc::new(AgentState::new(&capture));
 
     let mut servers = JoinSet::new();
@@ -41,6 +50,19 @@ pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), Ke
     state.capturing.store(false, Ordering::Relaxed);
     servers.shutdown().await;
     ended
+}
+
+/// Gives up what is needed no longer. An agent that cannot is no worse than one that does not try.
+fn drop_capabilities(capture: &Capture, listen: &[SocketAddr]) {
+    let later = Later {
+        attaches: capture.probes().is_waiting(),
+        listens_below_1024: listen.iter().any(|address| (1..1024).contains(&address.port())),
+    };
+    let counters = capture.counters();
+    match privilege::drop_after_attach(later, || counters.read().is_ok()) {
+        Ok(dropped) => tell(dropped),
+        Err(error) => tell(Chain(&error)),
+    }
 }
 
 /// Moves events until the capture fails.

@@ -28,6 +28,8 @@ pub enum Command {
     Agent(AgentArgs),
     /// Make a few real resets on loopback and show how they look: the first five minutes
     Demo(DemoArgs),
+    /// Tell what this kernel and these privileges allow, what is missing and what it costs
+    Doctor(DoctorArgs),
     /// Make TCP traffic as told on standard input; serves demo and tests
     #[command(hide = true)]
     Actor(ActorArgs),
@@ -70,6 +72,35 @@ pub struct AgentArgs {
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
+    /// How to capture.
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// Format of the output
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = crate::doctor::Format::Table)]
+    pub output: crate::doctor::Format,
+    /// Exit with 1 when something is missing, even if resetmon works without it
+    #[arg(long)]
+    pub strict: bool,
+    /// How long to compare what the probes see with the kernel's own counters
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// Address that the agent shall serve metrics on
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS:PORT",
+        env = "RESETMON_WEB_LISTEN_ADDRESS",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:19119"
+    )]
+    pub listen: Vec<SocketAddr>,
+    /// The agent's socket
+    #[arg(long, value_name = "PATH", env = "RESETMON_SOCKET", default_value = "/run/resetmon/resetmon.sock")]
+    pub socket: PathBuf,
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,

@@ -1,10 +1,10 @@
 //! What the user meant: validated, with defaults and environment resolved. Made from [`crate::cli`] in one place.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     capture::CaptureOptions,
-    cli::{AgentArgs, CaptureArgs, WatchArgs},
+    cli::{AgentArgs, CaptureArgs, DoctorArgs, WatchArgs},
     filter::Filter,
     kernel::probes::ProbeOptions,
     output::Format,
@@ -30,6 +30,36 @@ pub struct AgentConfig {
     pub capture: CaptureOptions,
     /// Where to serve metrics.
     pub listen: Vec<SocketAddr>,
+}
+
+/// What `doctor` shall do.
+#[derive(Debug)]
+pub struct DoctorConfig {
+    /// How to capture.
+    pub capture: CaptureOptions,
+    /// Format of the output.
+    pub format: crate::doctor::Format,
+    /// Whether something that is missing makes it fail.
+    pub strict: bool,
+    /// For how long counters are compared.
+    pub window: Duration,
+    /// Where the agent shall serve metrics.
+    pub listen: Vec<SocketAddr>,
+    /// The agent's socket.
+    pub socket: PathBuf,
+}
+
+impl From<&DoctorArgs> for DoctorConfig {
+    fn from(args: &DoctorArgs) -> Self {
+        Self {
+            capture: (&args.capture).into(),
+            format: args.output,
+            strict: args.strict,
+            window: Duration::from_secs(args.seconds),
+            listen: args.listen.clone(),
+            socket: args.socket.clone(),
+        }
+    }
 }
 
 impl From<&CaptureArgs> for CaptureOptions {

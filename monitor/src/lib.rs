@@ -47,3 +47,5 @@ pub mod web;
 pub mod actor;
 #[cfg(feature = "bpf")]
 pub mod demo;
+#[cfg(feature = "bpf")]
+pub mod doctor;

@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use resetmon::{
     actor, agent,
     cli::{Args, Command},
-    config::{AgentConfig, WatchConfig},
-    demo,
+    config::{AgentConfig, DoctorConfig, WatchConfig},
+    demo, doctor,
     kernel::error::KernelError,
     notice::{Chain, tell},
     output::{Color, Context},
@@ -66,7 +66,16 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
             watch::run(&WatchConfig::from(args.as_ref()), context, &mut to, &mut shutdown).await?;
         }
         Command::Agent(args) => agent::run(&AgentConfig::from(args), &mut shutdown).await?,
-        Command::Demo(args) => return demo::run(&(&args.capture).into(), context, &mut to).await,
+        Command::Demo(args) => {
+            let options = (&args.capture).into();
+            return tokio::select! {
+                played = demo::run(&options, context, &mut to) => played,
+                () = shutdown.requested() => Ok(ExitCode::from(FAILED)),
+            };
+        }
+        Command::Doctor(args) => {
+            return Ok(doctor::run(&DoctorConfig::from(args), context.color, &mut to, &mut shutdown).await?);
+        }
         Command::Actor(_) => unreachable!("handled before"),
     }
     to.flush()?;

@@ -244,8 +244,32 @@ fn reason(mechanism: Mechanism, error: &ProgramError) -> String {
         ProgramError::LoadError { io_error, .. } if io_error.raw_os_error() == Some(libc::EPERM) => {
             format!("this kernel refuses {name}")
         }
-        ProgramError::LoadError { io_error, .. } => format!("{name} is refused: {io_error}"),
+        ProgramError::LoadError { io_error, verifier_log } => {
+            format!(
+                "{name} is refused: {}",
+                objection_in(&verifier_log.to_string()).unwrap_or(&io_error.to_string())
+            )
+        }
         ProgramError::Btf(_) => format!("{name}: the kernel's type information does not have the function"),
         error => format!("{name}: {}", Chain(error)),
+    }
+}
+
+/// What the verifier objects to: the last line of its log before the statistics.
+fn objection_in(log: &str) -> Option<&str> {
+    let statistics = ["verification time", "stack depth", "processed "];
+    let mut lines = log.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.rfind(|line| !statistics.iter().any(|start| line.starts_with(start)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::objection_in;
+
+    #[test]
+    fn the_verifiers_objection_is_found() {
+        let log = "0: (79) r6 = *(u64 *)(r1 +16)\nR2 type=scalar expected=ptr_\nverification time 7 usec\nstack depth 0\nprocessed 9 insns";
+        assert_eq!(objection_in(log), Some("R2 type=scalar expected=ptr_"));
+        assert_eq!(objection_in(""), None);
     }
 }
