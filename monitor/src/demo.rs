@@ -68,8 +68,8 @@ impl Stage {
         // The probes first: without permission for them nothing is started in vain.
         let capture = Capture::start(options)?;
         let pair = Pair::start()?;
-        let tells_reasons = capture.probes().layout().features.send_reset_reason;
-        let judge = Judge { pids: pair.pids(), tells_reasons };
+        let tells_all_senders = capture.probes().see_resets_without_socket();
+        let judge = Judge { pids: pair.pids(), tells_all_senders };
         Ok(Self { pair, capture, judge, netns: u32::try_from(netns).ok(), seen: Vec::new() })
     }
 

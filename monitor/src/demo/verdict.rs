@@ -10,8 +10,8 @@ use crate::model::{Direction, Process, Reason, ResetEvent, TcpState};
 #[derive(Debug)]
 pub(super) struct Judge {
     pub(super) pids: Pids,
-    /// Before 6.10 the kernel neither tells reasons nor traces resets that no socket sends.
-    pub(super) tells_reasons: bool,
+    /// Resets that no socket sends are seen: by themselves since 6.10, before by optional probes.
+    pub(super) tells_all_senders: bool,
 }
 
 impl Judge {
@@ -39,7 +39,7 @@ impl Judge {
         events: &'a [ResetEvent],
     ) -> Vec<(&'a Expected, Option<&'a ResetEvent>)> {
         let mut left: Vec<&ResetEvent> = events.iter().collect();
-        let shown = expected.iter().filter(|one| self.tells_reasons || !is_sent_without_socket(one));
+        let shown = expected.iter().filter(|one| self.tells_all_senders || !is_sent_without_socket(one));
         shown
             .map(|one| {
                 let position = left.iter().position(|event| fits(one, event));
@@ -181,8 +181,8 @@ mod tests {
     }
 
     /// `problems` are the beginnings of those that must be found, in order.
-    fn check(tells_reasons: bool, events: &[ResetEvent], problems: &[&str]) {
-        let judge = Judge { pids: PIDS, tells_reasons };
+    fn check(tells_all_senders: bool, events: &[ResetEvent], problems: &[&str]) {
+        let judge = Judge { pids: PIDS, tells_all_senders };
         let found = judge.problems(EXPECTED, events);
         assert_eq!(found.len(), problems.len(), "{found:?}");
         for (found, wanted) in found.iter().zip(problems) {

@@ -91,6 +91,13 @@ impl Probes {
         &self.statuses
     }
 
+    /// Whether resets that no full socket sends, for closed ports and `TIME_WAIT`, are seen where they are sent.
+    pub fn see_resets_without_socket(&self) -> bool {
+        let attached = |name| self.statuses.iter().any(|status| status.name == name && status.is_attached());
+        self.layout.features.send_reset_without_socket
+            || attached("tcp_v4_send_reset") && attached("tcp_v6_send_reset")
+    }
+
     /// Whether a probe waits for a module to be loaded.
     pub fn is_waiting(&self) -> bool {
         self.statuses.iter().any(|status| matches!(status.outcome, Outcome::Waiting { .. }))
