@@ -8,6 +8,7 @@
 mod actor;
 mod agent;
 mod family;
+mod feature;
 mod metrics;
 mod netns;
 mod process;
@@ -21,6 +22,9 @@ pub use self::{
     actor::Actor,
     agent::{Agent, Response, get},
     family::Family,
+    feature::{
+        Feature, Version, kernel_reason, reason_label, requires, requires_probe, sees_resets_without_socket,
+    },
     metrics::Metrics,
     netns::Netns,
     process::Running,

@@ -75,6 +75,11 @@ impl Netns {
         self.enter(|| run_ip(arguments));
     }
 
+    /// Runs a program in this network namespace; it must succeed.
+    pub fn run(&self, program: &str, arguments: &[&str]) {
+        self.enter(|| run(program, arguments));
+    }
+
     fn path(&self) -> String {
         use std::os::fd::AsRawFd as _;
         format!("/proc/{}/fd/{}", process::id(), self.file.as_raw_fd())
@@ -88,11 +93,15 @@ impl Default for Netns {
 }
 
 fn run_ip(arguments: &[&str]) {
-    let output = Command::new("ip").args(arguments).output();
-    let output = output.expect("ip(8), of the package iproute2");
+    run("ip", arguments);
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
     assert!(
         output.status.success(),
-        "ip {} failed: {}",
+        "{program} {} failed: {}",
         arguments.join(" "),
         String::from_utf8_lossy(&output.stderr)
     );

@@ -28,8 +28,14 @@ pub struct Scene {
 impl Scene {
     /// Starts the watch and the actors; the server listens.
     pub fn new(family: Family) -> Self {
-        let watch = Watch::start();
+        Self::watched(family, &[])
+    }
+
+    /// The same with further arguments for the watch. The namespace comes first: once it is there, no other one of the
+    /// watch's life has its number.
+    pub fn watched(family: Family, arguments: &[&str]) -> Self {
         let netns = Netns::new();
+        let watch = Watch::with(arguments);
         let client = netns.actor("test-client");
         let mut server = netns.actor("test-server");
         let server_port = server.address(family.listen()).port();
@@ -49,6 +55,11 @@ impl Scene {
     pub fn connect(&self) -> String {
         let (to, from) = (self.family.address(self.server_port), self.family.address(CLIENT_PORT));
         format!("connect {to} from {from}")
+    }
+
+    /// The client's command to connect once more, from a port that no former connection had.
+    pub fn connect_anew(&self) -> String {
+        format!("connect {}", self.family.address(self.server_port))
     }
 
     /// What every event of the client's socket has, whoever is its owner.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use resetmon_tests::{Family, Scene};
+use resetmon_tests::{Family, Scene, kernel_reason};
 use serde_json::json;
 
 use crate::host;
@@ -17,7 +17,7 @@ fn check(family: Family) {
 
     let sent = scene.expect_at_server(json!({
         "direction": "sent",
-        "kernel_reason": "TCP_STATE",
+        "kernel_reason": kernel_reason("TCP_STATE"),
         "state": "ESTABLISHED",
         "errno": null,
         "owner_from": "current",

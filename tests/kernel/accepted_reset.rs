@@ -1,7 +1,7 @@
 //! A connection that the server has accepted, reset by the client: the victim is the server's process, though the
 //! client's is the one at work when the reset comes.
 
-use resetmon_tests::{Family, Scene};
+use resetmon_tests::{Family, Scene, kernel_reason};
 use serde_json::json;
 
 use crate::host;
@@ -17,7 +17,7 @@ fn check(family: Family) {
 
     scene.expect_at_client(json!({
         "direction": "sent",
-        "kernel_reason": "TCP_STATE",
+        "kernel_reason": kernel_reason("TCP_STATE"),
         "state": "ESTABLISHED",
         "errno": null,
         "owner_from": "connect",

@@ -1,6 +1,6 @@
 //! A close without having read everything that has come.
 
-use resetmon_tests::{Family, Scene};
+use resetmon_tests::{Family, Scene, kernel_reason};
 use serde_json::json;
 
 use crate::host;
@@ -18,7 +18,7 @@ fn check(family: Family) {
 
     scene.expect_at_server(json!({
         "direction": "sent",
-        "kernel_reason": "TCP_ABORT_ON_CLOSE",
+        "kernel_reason": kernel_reason("TCP_ABORT_ON_CLOSE"),
         "state": "ESTABLISHED",
         "errno": null,
         "owner_from": "current",

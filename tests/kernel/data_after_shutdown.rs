@@ -1,7 +1,7 @@
 //! Data that comes after shutdown(2) of both directions. The kernel claims a received reset at that end as well, though
 //! no RST came: it must not be told.
 
-use resetmon_tests::{Agent, Family, Scene};
+use resetmon_tests::{Agent, Family, Scene, kernel_reason, reason_label};
 use serde_json::json;
 
 use crate::host;
@@ -21,7 +21,7 @@ fn check(family: Family) {
 
     scene.expect_at_server(json!({
         "direction": "sent",
-        "kernel_reason": "TCP_ABORT_ON_DATA",
+        "kernel_reason": kernel_reason("TCP_ABORT_ON_DATA"),
         "state": "FIN_WAIT2",
         "errno": "ECONNRESET",
         "owner_from": "current",
@@ -68,10 +68,10 @@ fn totals_have_only_what_was_an_rst() {
     // The watch has seen all that happened on the host between the two scrapes.
     let seen = |event| u64::try_from(scene.watch.matching(&event).len()).expect("a small number");
     let more = |name, labels: &[(&str, &str)]| after.sum(name, labels) - before.sum(name, labels);
-    let sent =
-        more("resetmon_kernel_resets_sent_total", &[("reason", "TCP_ABORT_ON_DATA"), ("state", "FIN_WAIT2")]);
-    let most_sent =
-        seen(json!({"direction": "sent", "kernel_reason": "TCP_ABORT_ON_DATA", "state": "FIN_WAIT2"}));
+    let labels = [("reason", reason_label("TCP_ABORT_ON_DATA")), ("state", "FIN_WAIT2")];
+    let sent = more("resetmon_kernel_resets_sent_total", &labels);
+    let reason = kernel_reason("TCP_ABORT_ON_DATA");
+    let most_sent = seen(json!({"direction": "sent", "kernel_reason": reason, "state": "FIN_WAIT2"}));
     assert!((1..=most_sent).contains(&sent), "1 ≤ {sent} ≤ {most_sent}");
     for (state, least) in [("FIN_WAIT2", 0), ("CLOSE_WAIT", 1)] {
         let received = more("resetmon_kernel_resets_received_total", &[("state", state)]);

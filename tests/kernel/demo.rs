@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use resetmon_tests::{binary, require_root};
+use resetmon_tests::{Feature, binary, require_root, sees_resets_without_socket};
 
 use crate::host;
 
@@ -33,26 +33,43 @@ fn count(lines: &[String], part: &str) -> usize {
     lines.iter().filter(|line| line.contains(part)).count()
 }
 
+/// Three of `all` resets are sent by no full socket: two for closed ports, one for a connection in `TIME_WAIT`.
+fn sent(all: usize) -> usize {
+    if sees_resets_without_socket() { all } else { all - 3 }
+}
+
 #[test]
 fn everything_as_expected() {
     let _host = host::shared();
     let lines = lines(&demo(&[]));
-    assert_eq!(count(&lines, " sent "), 9, "{lines:#?}");
+    let sent = sent(9);
+    assert_eq!(count(&lines, " sent "), sent, "{lines:#?}");
     assert_eq!(count(&lines, " recv "), 9, "{lines:#?}");
-    assert_eq!(count(&lines, "demo-server["), 7, "{lines:#?}");
+    // Of those the one for `TIME_WAIT` is the server's.
+    let of_server = if sees_resets_without_socket() { 7 } else { 6 };
+    assert_eq!(count(&lines, "demo-server["), of_server, "{lines:#?}");
     assert_eq!(count(&lines, "demo-client["), 9, "{lines:#?}");
     let last = lines.last().expect("a summary");
-    assert_eq!(last, "9 scenarios, 9 resets sent: every end and every process as expected");
+    assert_eq!(*last, format!("9 scenarios, {sent} resets sent: every end and every process as expected"));
 }
 
 #[test]
 fn without_the_right_to_lose_a_connection() {
     let _host = host::shared();
-    let lines = lines(&demo(&["setpriv", "--inh-caps=-all", "--bounding-set=-all,+bpf,+perfmon"]));
+    let mut bounds = "--bounding-set=-all,+bpf,+perfmon".to_owned();
+    if !Feature::MapsBeyondLockedMemory.is_here() {
+        // The limit is too low for any map, and only this capability may raise it.
+        bounds.push_str(",+sys_resource");
+    }
+    let lines = lines(&demo(&["setpriv", "--inh-caps=-all", &bounds]));
     assert_eq!(count(&lines, "skipped: "), 1, "{lines:#?}");
     assert_eq!(count(&lines, "CAP_NET_ADMIN"), 1, "{lines:#?}");
     let last = lines.last().expect("a summary");
-    assert_eq!(last, "9 scenarios (1 skipped), 8 resets sent: every end and every process as expected");
+    let sent = sent(8);
+    assert_eq!(
+        *last,
+        format!("9 scenarios (1 skipped), {sent} resets sent: every end and every process as expected")
+    );
 }
 
 #[test]

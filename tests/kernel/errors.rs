@@ -16,8 +16,9 @@ fn run(arguments: &[&str]) -> Output {
     Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the product runs")
 }
 
-fn refuse_one(netns: &Netns) {
-    let mut actor = netns.actor("test-refused");
+/// Has a process of this name refused. The watches here look at the whole host, so each test has a name of its own.
+fn refuse_one(netns: &Netns, name: &str) {
+    let mut actor = netns.actor(name);
     let server_at = actor.address(Family::Ipv4.listen());
     actor.run("close-listener");
     actor.fails(&format!("connect {server_at}"), "ECONNREFUSED");
@@ -43,20 +44,20 @@ fn without_capabilities() {
 fn after_enough() {
     let _host = host::shared();
     let netns = Netns::new();
-    let watch = Watch::with(&["-n", "1", "--comm", "test-refused"]);
-    refuse_one(&netns);
+    let watch = Watch::with(&["-n", "1", "--comm", "test-enough"]);
+    refuse_one(&netns, "test-enough");
     let (status, events) = watch.wait();
     assert!(status.success(), "{status}");
     assert_eq!(events.len(), 1, "{events:#?}");
-    assert_eq!(events[0]["process"]["comm"], json!("test-refused"));
+    assert_eq!(events[0]["process"]["comm"], json!("test-enough"));
 }
 
 #[test]
 fn by_a_signal() {
     let _host = host::shared();
     let netns = Netns::new();
-    let watch = Watch::with(&["--comm", "test-refused"]);
-    refuse_one(&netns);
+    let watch = Watch::with(&["--comm", "test-signal"]);
+    refuse_one(&netns, "test-signal");
     watch.expect(&json!({"netns": netns.inode()}));
     let (status, said) = watch.interrupt();
     assert!(status.success(), "{status}: {said}");
@@ -68,16 +69,16 @@ fn by_its_reader() {
     let _host = host::shared();
     let netns = Netns::new();
     let mut watch =
-        Running::start(Command::new(binary()).args(["watch", "-o", "json", "--comm", "test-refused"]));
+        Running::start(Command::new(binary()).args(["watch", "-o", "json", "--comm", "test-reader"]));
     let mut output = BufReader::new(watch.take_output());
     let started = watch.wait_for("watching");
-    refuse_one(&netns);
+    refuse_one(&netns, "test-reader");
     let mut line = String::new();
     output.read_line(&mut line).expect("an event");
     assert!(line.ends_with('\n'), "{line}");
     drop(output);
     // The next event finds the pipe closed.
-    refuse_one(&netns);
+    refuse_one(&netns, "test-reader");
     let status = watch.wait();
     assert_eq!(status.code(), Some(0), "{status}");
     assert_eq!(watch.said(), started, "a closed pipe is nothing to tell");

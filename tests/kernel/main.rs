@@ -2,16 +2,22 @@
 //! traffic in a network namespace of its own and filters by it. Needs root, and the binary that cargo built.
 
 mod abort_on_linger;
+mod accept;
 mod accepted_reset;
 mod agent;
 mod close_unread;
 mod counts;
 mod data_after_shutdown;
 mod demo;
+mod doctor;
 mod errors;
+mod firewall;
 mod host;
+mod ignored;
 mod netns;
 mod overflow;
+mod privilege;
 mod python;
+mod received_header;
 mod refused;
 mod time_wait;
