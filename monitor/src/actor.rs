@@ -18,6 +18,7 @@
 
 mod command;
 mod ends;
+pub mod process;
 
 use std::{
     fmt, fs,

@@ -8,7 +8,6 @@ pub mod finding;
 pub mod reconcile;
 pub mod snmp;
 
-mod actors;
 mod gather;
 mod namespaces;
 mod ports;

@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod errors;
 mod firewall;
+mod handshake_ttl;
 mod host;
 mod ignored;
 mod netns;

@@ -1,18 +1,11 @@
-//! The two processes of the demo and the talk with them. Every answer is waited for with a limit.
+//! The two processes of the demo, and the playing of a scenario by them.
 
-use std::{env, fmt, net::SocketAddr, process::Stdio, time::Duration};
+use std::{fmt, net::SocketAddr};
 
-use anyhow::{Context as _, Result, bail};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout, Command},
-    time::timeout,
-};
+use anyhow::{Context as _, Result};
 
 use super::scenarios::{Outcome, Scenario, Who};
-
-/// Longer than an actor waits for anything.
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::actor::process::Actor;
 
 /// A client and a server.
 #[derive(Debug)]
@@ -55,7 +48,7 @@ impl Pair {
     }
 
     pub(super) fn pids(&self) -> Pids {
-        Pids { client: self.client.pid, server: self.server.pid }
+        Pids { client: self.client.pid(), server: self.server.pid() }
     }
 
     /// Carries out the steps of a scenario; answers the server's address.
@@ -71,7 +64,7 @@ impl Pair {
                 Outcome::Fails(errno) => answer.strip_prefix("error ") == Some(errno),
             };
             if !as_expected {
-                return Ok(Err(Obstacle { who: actor.name, command, answer }));
+                return Ok(Err(Obstacle { who: actor.name(), command, answer }));
             }
             server = server.or_else(|| answer.strip_prefix("ok ")?.parse().ok());
         }
@@ -91,9 +84,7 @@ impl Pair {
     /// Ends both processes.
     pub(super) async fn finish(mut self) -> Result<()> {
         for actor in [&mut self.client, &mut self.server] {
-            actor.ask("exit").await?;
-            let ended = timeout(LIMIT, actor.child.wait()).await;
-            ended.with_context(|| format!("{} does not end", actor.name))??;
+            actor.finish().await?;
         }
         Ok(())
     }
@@ -103,42 +94,5 @@ impl Pair {
             Who::Client => &mut self.client,
             Who::Server => &mut self.server,
         }
-    }
-}
-
-/// One process.
-#[derive(Debug)]
-struct Actor {
-    name: &'static str,
-    pid: u32,
-    commands: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-    child: Child,
-}
-
-impl Actor {
-    fn start(name: &'static str) -> Result<Self> {
-        let executable = env::current_exe().context("cannot tell the running executable")?;
-        let mut child = Command::new(executable)
-            .args(["actor", name])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start {name}"))?;
-        let (Some(pid), Some(commands), Some(answers)) =
-            (child.id(), child.stdin.take(), child.stdout.take())
-        else {
-            bail!("{name} ended at once");
-        };
-        Ok(Self { name, pid, commands, answers: BufReader::new(answers).lines(), child })
-    }
-
-    async fn ask(&mut self, command: &str) -> Result<String> {
-        let line = format!("{command}\n");
-        self.commands.write_all(line.as_bytes()).await.with_context(|| format!("{} is gone", self.name))?;
-        let answer = timeout(LIMIT, self.answers.next_line()).await;
-        let answer = answer.with_context(|| format!("{} does not answer `{command}`", self.name))??;
-        answer.with_context(|| format!("{} ended at `{command}`", self.name))
     }
 }

@@ -8,12 +8,12 @@ use anyhow::Result;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    actors::Actor,
     facts::{Failure, Seen, SelfTest},
     namespaces,
     reconcile::{MOST_WITNESSED, Reconciliation, Witnessed, reconcile},
 };
 use crate::{
+    actor::process::Actor,
     capture::Capture,
     kernel::error::KernelError,
     model::{Direction, FourTuple, ResetEvent, TcpState},
@@ -138,7 +138,7 @@ impl Scene {
     }
 
     fn judge(&self, events: &[ResetEvent], initial_pids: bool) -> SelfTest {
-        let owner = |actor: &Actor| Owner { name: actor.name, pid: initial_pids.then_some(actor.pid) };
+        let owner = |actor: &Actor| Owner { name: actor.name(), pid: initial_pids.then_some(actor.pid()) };
         SelfTest::Made {
             sent: owner(&self.server).judge(events, Direction::Sent),
             received: owner(&self.client).judge(events, Direction::Received),

@@ -56,7 +56,7 @@ pub(super) const TABLE: [Column; 7] = [
 
 /// Widths for what is common; more pushes the rest of the line.
 #[rustfmt::skip] // A column a line.
-pub(super) const WIDE: [Column; 24] = [
+pub(super) const WIDE: [Column; 25] = [
     left("TIME", 35, |event, context, _| time(event, context, "%Y-%m-%dT%H:%M:%S%.9f%:z")).painted(Paint::Dim),
     DIRECTION,
     left("PROCESS", 22, process),
@@ -78,6 +78,7 @@ pub(super) const WIDE: [Column; 24] = [
     right("SRTT", 7, |event, _, _| figure(event, |of| srtt(of).map(duration))),
     right("RETRANS", 7, |event, _, _| figure(event, |of| Some(of.retransmits.to_string()))),
     left("FLAGS/LEN/TTL", 13, |event, _, _| known(event.trigger.as_ref().or(event.rst.as_ref()).map(packet))),
+    right("HS_TTL", 6, |event, _, _| connection(event, |of| of.handshake_ttl.map(|ttl| ttl.to_string()))),
     left("ID", 20, |event, _, _| event.id().to_string()),
     right("UID", 5, |event, _, _| known(event.process.as_ref().map(|process| process.uid))),
     left("EXE", 3, |event, _, _| known(event.process.as_ref().and_then(executable))),

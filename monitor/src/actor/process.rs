@@ -1,5 +1,5 @@
-//! A process that makes traffic as it is told (`crate::actor`), started from the running executable. Every answer is
-//! waited for with a limit.
+//! An actor as a process of its own, started from the running executable, and the talk with it. Every answer is waited
+//! for with a limit.
 
 use std::{env, process::Stdio, time::Duration};
 
@@ -13,21 +13,19 @@ use tokio::{
 /// Longer than an actor waits for anything.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// One process; it ends when this is dropped.
+/// One actor; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Actor {
-    /// The name it runs under.
-    pub(super) name: &'static str,
-    /// Its process id, in this pid namespace.
-    pub(super) pid: u32,
+pub struct Actor {
+    name: &'static str,
+    pid: u32,
     commands: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
-    _child: Child,
+    child: Child,
 }
 
 impl Actor {
     /// Starts one. Needs a runtime with I/O and time.
-    pub(super) fn start(name: &'static str) -> Result<Self> {
+    pub fn start(name: &'static str) -> Result<Self> {
         let executable = env::current_exe().context("cannot tell the running executable")?;
         let mut child = Command::new(executable)
             .args(["actor", name])
@@ -41,11 +39,21 @@ impl Actor {
         else {
             bail!("{name} ended at once");
         };
-        Ok(Self { name, pid, commands, answers: BufReader::new(answers).lines(), _child: child })
+        Ok(Self { name, pid, commands, answers: BufReader::new(answers).lines(), child })
+    }
+
+    /// The name it runs under.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its process id, in this pid namespace.
+    pub fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// Has it carry out a command; gives its answer.
-    pub(super) async fn ask(&mut self, command: &str) -> Result<String> {
+    pub async fn ask(&mut self, command: &str) -> Result<String> {
         let line = format!("{command}\n");
         self.commands.write_all(line.as_bytes()).await.with_context(|| format!("{} is gone", self.name))?;
         let answer = timeout(LIMIT, self.answers.next_line()).await;
@@ -54,11 +62,19 @@ impl Actor {
     }
 
     /// Has it carry out a command whose answer must begin with `expected`; gives the rest.
-    pub(super) async fn expect(&mut self, command: &str, expected: &str) -> Result<String> {
+    pub async fn expect(&mut self, command: &str, expected: &str) -> Result<String> {
         let answer = self.ask(command).await?;
         match answer.strip_prefix(expected) {
             Some(rest) => Ok(rest.trim().to_owned()),
             None => bail!("{} answered `{answer}` to `{command}`", self.name),
         }
+    }
+
+    /// Has it exit, and waits for its end.
+    pub async fn finish(&mut self) -> Result<()> {
+        self.ask("exit").await?;
+        let ended = timeout(LIMIT, self.child.wait()).await;
+        ended.with_context(|| format!("{} does not end", self.name))??;
+        Ok(())
     }
 }
