@@ -234,8 +234,19 @@ const SENDERS: &[(&str, &[&str])] = &[
 ];
 
 /// The same for kernels that tell no reason.
-const SENDERS_WITHOUT_REASON: &[&str] =
-    &[ESTABLISHED, SYN_SENT, SYN_RECV, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, LISTEN, CLOSING];
+const SENDERS_WITHOUT_REASON: &[&str] = &[
+    NO_STATE,
+    TIME_WAIT,
+    ESTABLISHED,
+    SYN_SENT,
+    SYN_RECV,
+    FIN_WAIT1,
+    FIN_WAIT2,
+    CLOSE_WAIT,
+    LAST_ACK,
+    LISTEN,
+    CLOSING,
+];
 
 fn known_senders(names: &ReasonNames) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     let without = names.is_empty().then_some((NO_REASON, SENDERS_WITHOUT_REASON));
