@@ -101,6 +101,14 @@ impl Scene {
         }
     }
 
+    /// In this network namespace `count` resets were received, and no more.
+    #[track_caller]
+    pub fn expect_received(&self, count: usize) {
+        self.watch.settle();
+        let events = self.watch.matching(&json!({"direction": "received", "netns": self.netns.inode()}));
+        assert_eq!(events.len(), count, "resets received: {events:#?}");
+    }
+
     fn end(&self, local: u16, peer: u16) -> Value {
         json!({
             "family": self.family.name(),

@@ -22,7 +22,9 @@ fn burst() {
     let closed = closed.expect("a port where nobody listens");
     let refused = || {
         for _ in 0..RESETS_PER_THREAD {
-            TcpStream::connect(closed).expect_err("nobody listens");
+            let refused = TcpStream::connect(closed).expect_err("nobody listens");
+            // Any other error would be one without a reset.
+            assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "{refused}");
         }
     };
     // Threads are born in the network namespace of their parent.

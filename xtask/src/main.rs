@@ -2,6 +2,7 @@
 //!
 //! Holds the command line only; each command is a file of its own.
 
+mod kernel_test;
 mod lint;
 mod process;
 mod run;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use kernel_test::Series;
 use process::Network;
 use setup::Needs;
 use steps::Steps;
@@ -42,14 +44,47 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, default_value = "demo")]
         arguments: Vec<OsString>,
     },
-    /// Run every check and test, the kernel tests as root
+    /// Run every check and test, the kernel tests as root and on other kernels as well
     Test {
-        /// Fetch nothing: what is missing is an error
+        /// Fetch nothing: what is missing is an error, but for kernels, which are skipped
         #[arg(long)]
+        offline: bool,
+    },
+    /// Run the kernel tests alone
+    KernelTest {
+        #[command(subcommand)]
+        place: Place,
+        /// Fetch nothing
+        #[arg(long, global = true)]
         offline: bool,
     },
     /// Check format, warnings, the BPF object and the layout
     Lint,
+}
+
+/// Where kernel tests are run
+#[derive(Debug, Subcommand)]
+enum Place {
+    /// On the running kernel, as root
+    Local,
+    /// On Debian's newest kernel of each series, in virtual machines
+    Vm {
+        /// Which series [default: all of them]
+        series: Vec<Series>,
+    },
+}
+
+impl Place {
+    fn test(self, network: Network) -> Result<()> {
+        setup::setup(Needs::BuildAndTests, network)?;
+        match self {
+            Self::Local => kernel_test::local(network),
+            Self::Vm { series } => {
+                let series = if series.is_empty() { Series::all() } else { series };
+                kernel_test::vm(&series, network).map(|_counts| ())
+            }
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -67,8 +102,8 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Setup { tests: false } => setup::setup(Needs::Build, Network::Online),
         Command::Setup { tests: true } => setup::setup(Needs::BuildAndTests, Network::Online),
         Command::Run { arguments } => run::run(&arguments),
-        Command::Test { offline: false } => test::test(Network::Online),
-        Command::Test { offline: true } => test::test(Network::Offline),
+        Command::Test { offline } => test::test(network(offline)),
+        Command::KernelTest { place, offline } => place.test(network(offline)),
         Command::Lint => {
             let mut steps = Steps::new();
             lint::lint(&mut steps, Network::Online)?;
@@ -76,6 +111,10 @@ fn dispatch(command: Command) -> Result<()> {
             Ok(())
         }
     }
+}
+
+fn network(offline: bool) -> Network {
+    if offline { Network::Offline } else { Network::Online }
 }
 
 #[cfg(test)]
@@ -100,5 +139,22 @@ mod tests {
         check(&["--", "watch", "-n", "2"], &["watch", "-n", "2"]);
         check(&["watch", "--help"], &["watch", "--help"]);
         check(&["watch", "--", "x"], &["watch", "--", "x"]);
+    }
+
+    #[test]
+    fn series_of_kernels() {
+        let check = |line: &[&str], expected: Option<&[&str]>| {
+            let args = Args::try_parse_from([&["xtask", "kernel-test", "vm"], line].concat());
+            let named = args.ok().map(|args| match args.command {
+                Command::KernelTest { place: Place::Vm { series }, .. } => {
+                    series.into_iter().map(Series::name).collect()
+                }
+                other => panic!("{line:?} is {other:?}"),
+            });
+            assert_eq!(named, expected.map(<[&str]>::to_vec), "{line:?}");
+        };
+        check(&[], Some(&[]));
+        check(&["5.10", "7", "--offline"], Some(&["5.10", "7"]));
+        check(&["5.11"], None);
     }
 }

@@ -12,9 +12,15 @@ use std::{env, fs, io};
 use anyhow::{Context, Result, bail};
 
 /// Tells the user one line of progress.
-#[expect(clippy::print_stderr, reason = "progress of a developer's tool; this is the one place that prints")]
+#[expect(clippy::print_stderr, reason = "progress of a developer's tool")]
 pub(crate) fn say(message: &str) {
     eprintln!("xtask: {message}");
+}
+
+/// Shows a result as it is, over several lines perhaps.
+#[expect(clippy::print_stderr, reason = "belongs to what is said around it")]
+pub(crate) fn show(result: &str) {
+    eprintln!("{result}");
 }
 
 /// The folder that holds the workspace's Cargo.toml.

@@ -1,4 +1,4 @@
-//! What the tests need beyond the build: programs they drive, clippy for the BPF side, promtool.
+//! What the tests need beyond the build: programs they drive, clippy for the BPF side, promtool, virtual machines.
 //!
 //! Deliberately lacks anything that leaves a service running.
 
@@ -13,6 +13,9 @@ use crate::process::{self, program, say};
 
 /// Traffic, network namespaces, firewall rules.
 const DRIVEN_BY_TESTS: [&str; 4] = ["python3", "python3-requests", "iproute2", "nftables"];
+/// Other kernels: an emulator, what is in the guest, Debian's keys, and what Debian compresses modules with.
+const FOR_VIRTUAL_MACHINES: [&str; 5] =
+    ["qemu-system-x86", "busybox-static", "util-linux", "debian-archive-keyring", "xz-utils"];
 const DEBIAN_CLIPPY: &str = "rust-web-clippy";
 /// Debian only has promtool inside its server package.
 const PROMTOOL: &str = "/usr/local/bin/promtool";
@@ -22,10 +25,12 @@ pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
         nightly_clippy(compiler, apt)?;
     }
     if !apt.exists {
-        say("tests: no apt-get; they need python3 with requests, ip, nft and, for one of them, promtool");
+        say(
+            "tests: no apt-get; they need python3 with requests, ip, nft, QEMU and, for one of them, promtool",
+        );
         return Ok(());
     }
-    let mut packages = DRIVEN_BY_TESTS.to_vec();
+    let mut packages = [&DRIVEN_BY_TESTS[..], &FOR_VIRTUAL_MACHINES].concat();
     if compiler.is_debians {
         packages.push(DEBIAN_CLIPPY);
     }

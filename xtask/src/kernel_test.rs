@@ -1,0 +1,103 @@
+//! The kernel tests: on the running kernel, and on others in virtual machines.
+//!
+//! A virtual machine boots one of Debian's kernels into an image of static programs and what the tests start; nothing of
+//! this machine is touched. Deliberately lacks retries: what fails once has failed.
+
+mod binaries;
+mod boot;
+mod cache;
+mod cpio;
+mod debian;
+mod image;
+mod local;
+mod modules;
+mod sources;
+mod table;
+mod verdict;
+mod version;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{self, Network, say};
+use binaries::Binaries;
+use boot::boot;
+use cache::Kernel;
+use image::Image;
+pub(crate) use local::local;
+use table::{Column, Counts, Results, Table};
+use verdict::Verdict;
+pub(crate) use version::Series;
+
+/// How much of what failed tests say is shown; all of it is in the console's log.
+const MOST_LINES: usize = 150;
+
+/// Where consoles and images are kept, in the target folder.
+pub(crate) fn folder() -> Result<PathBuf> {
+    let folder = process::target_dir()?.join("kernel-test");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Runs the kernel tests on the newest kernel of each series, shows a table, and fails when a test did.
+pub(crate) fn vm(series: &[Series], network: Network) -> Result<Counts> {
+    ensure!(cfg!(target_arch = "x86_64"), "the kernels under test are for x86-64, and this machine is none");
+    let mut kernels = Vec::new();
+    for series in series {
+        kernels.push((*series, cache::newest(*series, network)?));
+    }
+    let folder = folder()?;
+    let binaries = Binaries::build(network)?;
+    let image = Image::new(&binaries)?;
+    let mut table = Table { tests: binaries.tests()?, columns: Vec::new() };
+    for (series, kernel) in kernels {
+        let results = match kernel {
+            Some(kernel) => run(series, &kernel, image.clone(), &folder)?,
+            None => {
+                Results::Skipped { because: "no such kernel is cached, and --offline fetches none".into() }
+            }
+        };
+        table.columns.push(Column { name: series.name().to_owned(), results });
+    }
+    process::show(&table.to_string());
+    let counts = table.counts();
+    ensure!(counts.failed == 0, "kernel tests failed in virtual machines: {counts}");
+    Ok(counts)
+}
+
+fn run(series: Series, kernel: &Kernel, image: Image, folder: &Path) -> Result<Results> {
+    let archive = folder.join(format!("{series}.cpio"));
+    let log = folder.join(format!("{series}.log"));
+    fs::write(&archive, image.with_modules(&kernel.modules()?)?)
+        .with_context(|| format!("cannot write {}", archive.display()))?;
+    say(&format!("Linux {series}: booting {}", kernel.version));
+    let boot = boot(&kernel.vmlinuz(), &archive, &log)?;
+    let verdict = Verdict::of(&boot.console);
+    report(series, &verdict, boot.took, &log);
+    // An image is made anew each time, and large.
+    fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))?;
+    Ok(Results::Run {
+        release: format!("{} ({})", verdict.release.as_deref().unwrap_or("unknown"), kernel.version),
+        outcomes: verdict.outcomes,
+        trouble: boot.trouble.or(verdict.trouble),
+    })
+}
+
+fn report(series: Series, verdict: &Verdict, took: Duration, log: &Path) {
+    if !verdict.failures.is_empty() {
+        let shown: Vec<_> = verdict.failures.iter().take(MOST_LINES).map(String::as_str).collect();
+        process::show(&shown.join("\n"));
+        if verdict.failures.len() > MOST_LINES {
+            say(&format!("and {} lines more in the console", verdict.failures.len() - MOST_LINES));
+        }
+    }
+    let tests = verdict.outcomes.len();
+    say(&format!(
+        "Linux {series}: {tests} tests in {:.1} s, console in {}",
+        took.as_secs_f64(),
+        log.display()
+    ));
+}
