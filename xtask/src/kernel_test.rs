@@ -17,7 +17,9 @@ mod verdict;
 mod version;
 
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -31,6 +33,9 @@ pub(crate) use local::local;
 use table::{Column, Counts, Results, Table};
 use verdict::Verdict;
 pub(crate) use version::Series;
+
+/// How many kernels run at a time: each takes one processor of this machine.
+const AT_ONCE: usize = 2;
 
 /// How much of what failed tests say is shown; all of it is in the console's log.
 const MOST_LINES: usize = 150;
@@ -53,19 +58,33 @@ pub(crate) fn vm(series: &[Series], network: Network) -> Result<Counts> {
     let binaries = Binaries::build(network)?;
     let image = Image::new(&binaries)?;
     let mut table = Table { tests: binaries.tests()?, columns: Vec::new() };
-    for (series, kernel) in kernels {
-        let results = match kernel {
-            Some(kernel) => run(series, &kernel, image.clone(), &folder)?,
-            None => {
-                Results::Skipped { because: "no such kernel is cached, and --offline fetches none".into() }
-            }
-        };
-        table.columns.push(Column { name: series.name().to_owned(), results });
+    for some in kernels.chunks(AT_ONCE) {
+        table.columns.extend(columns(some, &image, &folder)?);
     }
     process::show(&table.to_string());
     let counts = table.counts();
     ensure!(counts.failed == 0, "kernel tests failed in virtual machines: {counts}");
     Ok(counts)
+}
+
+/// Runs the tests on some kernels at once.
+fn columns(kernels: &[(Series, Option<Kernel>)], image: &Image, folder: &Path) -> Result<Vec<Column>> {
+    let column = |series: Series, kernel: Option<&Kernel>| {
+        let results = match kernel {
+            Some(kernel) => run(series, kernel, image.clone(), folder)?,
+            None => {
+                Results::Skipped { because: "no such kernel is cached, and --offline fetches none".into() }
+            }
+        };
+        Ok(Column { name: series.name().to_owned(), results })
+    };
+    thread::scope(|scope| {
+        let running: Vec<_> =
+            kernels.iter().map(|(series, kernel)| scope.spawn(|| column(*series, kernel.as_ref()))).collect();
+        let ended =
+            running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.collect()
+    })
 }
 
 fn run(series: Series, kernel: &Kernel, image: Image, folder: &Path) -> Result<Results> {

@@ -25,7 +25,7 @@ use nix::{
 use super::{Answer, command::Command};
 
 /// The longest that one call waits, in seconds.
-const LIMIT_SECONDS: u8 = 5;
+const LIMIT_SECONDS: u8 = 20;
 
 /// Between two looks at what cannot be waited for.
 const PAUSE: Duration = Duration::from_millis(1);

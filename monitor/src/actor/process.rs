@@ -11,7 +11,7 @@ use tokio::{
 };
 
 /// Longer than an actor waits for anything.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// One actor; it ends when this is dropped.
 #[derive(Debug)]

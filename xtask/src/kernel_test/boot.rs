@@ -38,7 +38,9 @@ pub(crate) struct Boot {
 /// Boots to power off. The console goes to `log` as well, as it comes.
 pub(crate) fn boot(vmlinuz: &Path, image: &Path, log: &Path) -> Result<Boot> {
     let mut qemu = program("qemu-system-x86_64");
-    qemu.args(["-accel", "tcg", "-cpu", "max", "-m", "2048", "-smp", "2", "-no-reboot"]);
+    // One thread for all emulated processors: with one each, a kernel that patches its own code while it boots can be
+    // caught in the middle of it (7.x dies of a breakpoint then).
+    qemu.args(["-accel", "tcg,thread=single", "-cpu", "max", "-m", "2048", "-smp", "2", "-no-reboot"]);
     qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-kernel"]);
     qemu.arg(vmlinuz).arg("-initrd").arg(image);
     qemu.args(["-append", "console=ttyS0 quiet oops=panic panic=-1 rdinit=/init"]);
