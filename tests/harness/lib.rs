@@ -33,7 +33,7 @@ pub use self::{
 };
 
 /// Within this time what must happen has happened. Probes are loaded in less than one second; the machine may be busy.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_mins(1);
 
 /// Within this time an event that must come has come.
 pub const EVENT_LIMIT: Duration = Duration::from_secs(15);
