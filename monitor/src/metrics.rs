@@ -23,6 +23,8 @@ const NO_REASON: &str = "unavailable";
 /// Label value of reasons whose number is beyond the kernel side's table.
 const OTHER_REASON: &str = "other";
 
+/// Label value of the reason, or of the state of a received reset, when the kernel skipped the program.
+const MISSED: &str = "missed";
 /// Label value of resets that the firewall made.
 const FIREWALL: &str = "netfilter";
 /// The probe that counts ignored RSTs.
@@ -92,6 +94,9 @@ fn resets_sent(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsEr
         let reason = reason_label(count.reason, sample.reasons);
         sent.with_label_values(&[reason.as_str(), state_label(count.state)]).inc_by(count.count);
     }
+    if sample.counts.missed_sent > 0 {
+        sent.with_label_values(&[MISSED, NO_STATE]).inc_by(sample.counts.missed_sent);
+    }
     Ok(())
 }
 
@@ -107,6 +112,9 @@ fn resets_received(registry: &Registry, counts: &Counts) -> Result<(), MetricsEr
     }
     for (state, count) in &counts.received {
         received.with_label_values(&[state_label(*state)]).inc_by(*count);
+    }
+    if counts.missed_received > 0 {
+        received.with_label_values(&[MISSED]).inc_by(counts.missed_received);
     }
     Ok(())
 }
@@ -318,6 +326,8 @@ mod tests {
             ],
             received: vec![(Some(TcpState::CloseWait), 5)],
             lost: 4,
+            missed_sent: 9,
+            missed_received: 8,
             ignored: vec![(45, 6), (3, 1)],
         };
         let text = text(&counts, &ReasonNames::new([(1, "NO_SOCKET")]));
@@ -326,6 +336,8 @@ mod tests {
         check(&text, r#"resetmon_kernel_resets_sent_total{reason="unavailable",state="ESTABLISHED"} 2"#);
         check(&text, r#"resetmon_kernel_resets_received_total{state="CLOSE_WAIT"} 5"#);
         check(&text, r#"resetmon_events_lost_total{where="ring_buffer"} 4"#);
+        check(&text, r#"resetmon_kernel_resets_sent_total{reason="missed",state="none"} 9"#);
+        check(&text, r#"resetmon_kernel_resets_received_total{state="missed"} 8"#);
         check(&text, r#"resetmon_resets_ignored_total{why="TCP_RESET"} 6"#);
         check(&text, r#"resetmon_resets_ignored_total{why="3"} 1"#);
     }

@@ -1,6 +1,9 @@
 //! The exact counters, kept by the BPF programs per CPU and summed here.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    os::fd::RawFd,
+    sync::{Mutex, PoisonError},
+};
 
 use aya::maps::{MapData, MapError, PerCpuArray};
 use resetmon_common::layout::{
@@ -19,8 +22,24 @@ pub struct Counters {
     received: CounterMap,
     lost: CounterMap,
     ignored: CounterMap,
+    missed: Missed,
     /// What was told last: counts never go back, although a call may be refuted between two readings.
     told: Mutex<Told>,
+}
+
+/// Descriptors of the programs that count. The kernel skips a program that interrupts itself on the same CPU (a softirq
+/// in process context) and says how often it did so (`recursion_misses`, 5.12 and later; before, it skips none).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missed {
+    pub(super) tcp_send_reset: RawFd,
+    pub(super) tcp_receive_reset: RawFd,
+}
+
+/// How often the kernel skipped a program of this process; 0 where it does not tell.
+fn misses(program: RawFd) -> u64 {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{program}")).unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 #[derive(Default)]
@@ -36,8 +55,12 @@ pub struct Counts {
     pub sent: Vec<SentCount>,
     /// Resets received, by state; those that never happened are left out.
     pub received: Vec<(Option<TcpState>, u64)>,
-    /// Events that found no room in the ring buffer.
+    /// Events that found no room in the ring buffer, or whose program the kernel skipped.
     pub lost: u64,
+    /// Resets sent whose program the kernel skipped: nothing is known of them but that they happened.
+    pub missed_sent: u64,
+    /// Calls of `tcp_receive_reset` whose program the kernel skipped, likewise.
+    pub missed_received: u64,
     /// RSTs that the kernel ignored, by its number for why; those that never happened are left out.
     pub ignored: Vec<(u32, u64)>,
 }
@@ -71,22 +94,32 @@ impl Counts {
     pub fn total(&self) -> u64 {
         let sent: u64 = self.sent.iter().map(|sent| sent.count).sum();
         let received: u64 = self.received.iter().map(|(_, count)| count).sum();
-        sent + received
+        sent + received + self.missed_sent + self.missed_received
     }
 }
 
 impl Counters {
-    pub(super) fn new(sent: CounterMap, received: CounterMap, lost: CounterMap, ignored: CounterMap) -> Self {
-        Self { sent, received, lost, ignored, told: Mutex::default() }
+    pub(super) fn new(
+        sent: CounterMap,
+        received: CounterMap,
+        lost: CounterMap,
+        ignored: CounterMap,
+        missed: Missed,
+    ) -> Self {
+        Self { sent, received, lost, ignored, missed, told: Mutex::default() }
     }
 
     /// Reads all counters.
     pub fn read(&self) -> Result<Counts, KernelError> {
+        let (missed_sent, missed_received) =
+            (misses(self.missed.tcp_send_reset), misses(self.missed.tcp_receive_reset));
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Counts {
             received: self.read_received(&mut told)?,
             sent: self.read_sent()?,
-            lost: self.read_lost(&mut told)?,
+            lost: self.read_lost(&mut told)? + missed_sent + missed_received,
+            missed_sent,
+            missed_received,
             ignored: self.read_ignored()?,
         })
     }

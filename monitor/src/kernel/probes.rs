@@ -4,13 +4,14 @@
 use std::{
     fs,
     io::{self, Write as _},
+    os::fd::{AsFd as _, AsRawFd as _, RawFd},
     path::{Path, PathBuf},
 };
 
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
     maps::{Map, MapError},
-    programs::{BtfTracePoint, ProgramError},
+    programs::{BtfTracePoint, Program, ProgramError},
 };
 use resetmon_common::layout::{
     DEFAULT_CLOSED, DEFAULT_RING_BYTES, MAP_CLOSED, MAP_EVENTS, MAP_IGNORED, MAP_LISTENERS, MAP_LOST,
@@ -19,7 +20,7 @@ use resetmon_common::layout::{
 
 use super::{
     btf::BtfReader,
-    counters::Counters,
+    counters::{Counters, Missed},
     error::KernelError,
     events::EventStream,
     layout::KernelLayout,
@@ -121,6 +122,10 @@ impl Probes {
 
     /// The exact counters. They can be taken once.
     pub fn take_counters(&mut self) -> Result<Counters, KernelError> {
+        let missed = Missed {
+            tcp_send_reset: self.descriptor("tcp_send_reset")?,
+            tcp_receive_reset: self.descriptor("tcp_receive_reset")?,
+        };
         let mut counters =
             |name| self.take(name)?.try_into().map_err(|source| KernelError::Map { name, source });
         Ok(Counters::new(
@@ -128,7 +133,18 @@ impl Probes {
             counters(MAP_RECEIVED)?,
             counters(MAP_LOST)?,
             counters(MAP_IGNORED)?,
+            missed,
         ))
+    }
+
+    /// Descriptor of a loaded program, which lives as long as this.
+    fn descriptor(&self, probe: &'static str) -> Result<RawFd, KernelError> {
+        let program = self.ebpf.program(probe).ok_or(ProgramError::NotLoaded);
+        let descriptor = program.and_then(|program| match program {
+            Program::BtfTracePoint(program) => Ok(program.fd()?.as_fd().as_raw_fd()),
+            _ => Err(ProgramError::UnexpectedProgramType),
+        });
+        descriptor.map_err(|source| KernelError::Attach { probe, source })
     }
 
     fn take(&mut self, name: &'static str) -> Result<Map, KernelError> {
