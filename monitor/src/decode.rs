@@ -16,8 +16,10 @@ use zerocopy::FromBytes as _;
 
 use crate::{
     model::{
-        AcceptQueue, Connection, Direction, Errno, Figures, FourTuple, NetfilterHook, OwnerFrom, Process,
-        ResetEvent, Role, Segment, Socket, TcpFlags, TcpState,
+        Direction, Errno, FourTuple, ResetEvent, TcpState,
+        connection::{AcceptQueue, Connection, Figures, Role, Socket},
+        process::{OwnerFrom, Process},
+        segment::{NetfilterHook, Segment, TcpFlags},
     },
     reason::ReasonNames,
 };
@@ -129,6 +131,13 @@ impl Reading<'_> {
             netfilter_hook: netfilter_hook(raw.netfilter_hook),
             socket: self.is_full().then(|| self.socket()),
             acting: self.acting(),
+            actor: None,
+            other_holders: Vec::new(),
+            exit: None,
+            cgroup: None,
+            workload: None,
+            counterpart: None,
+            incident: None,
         }
     }
 

@@ -12,7 +12,10 @@ use std::{
 use hashlink::LruCache;
 use procfs::process::Process as ProcEntry;
 
-use crate::model::{Process, ProcessDetails, ResetEvent};
+use crate::model::{
+    ResetEvent,
+    process::{Process, ProcessDetails},
+};
 
 /// Processes that are remembered.
 const LIMIT: usize = 4096;
@@ -96,7 +99,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::Enricher;
-    use crate::model::Process;
+    use crate::model::process::Process;
 
     fn this_process(start_offset: u64) -> Process {
         let entry = procfs::process::Process::myself().expect("/proc/self");

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use self::value::{ProcessName, ReasonName};
-use crate::model::{Direction, Errno, Family, Process, ResetEvent};
+use crate::model::{Direction, Errno, Family, ResetEvent, process::Process};
 
 /// A condition on events.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use std::{
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
 
-use crate::model::{Figures, Process, ResetEvent};
+use crate::model::{ResetEvent, connection::Figures, process::Process};
 
 /// How events are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -12,7 +12,7 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::{Claim, DecodeError, Decoded, Decoder};
 use crate::{
-    model::{Errno, Family, OwnerFrom, Reason, Role, TcpState},
+    model::{Errno, Family, Reason, TcpState, connection::Role, process::OwnerFrom},
     reason::ReasonNames,
 };
 

@@ -4,7 +4,7 @@ use super::{
     pair::Pids,
     scenarios::{Expected, Who},
 };
-use crate::model::{Direction, Process, Reason, ResetEvent, TcpState};
+use crate::model::{Direction, Reason, ResetEvent, TcpState, process::Process};
 
 /// Judges the events of a scenario.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{FourTuple, OwnerFrom};
+    use crate::filter::samples;
 
     const PIDS: Pids = Pids { client: 10, server: 20 };
 
@@ -153,22 +153,10 @@ mod tests {
             details: None,
         };
         ResetEvent {
-            time: Timestamp::UNIX_EPOCH,
-            sequence: 0,
-            direction,
             reason: reason.map(|name| Reason::Named(name.into())),
             state,
-            tuple: FourTuple::new(([0; 16], 1), ([0; 16], 2)),
-            netns: None,
-            errno: None,
             process: pid.map(process),
-            owner_from: OwnerFrom::None,
-            connection: None,
-            trigger: None,
-            rst: None,
-            netfilter_hook: None,
-            socket: None,
-            acting: None,
+            ..samples::bare(direction, "[::]:1", "[::]:2")
         }
     }
 

@@ -10,8 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::model::{
-    Connection, Direction, Errno, Figures, FourTuple, NetfilterHook, OwnerFrom, Process, ProcessDetails,
-    Reason, ResetEvent, Role, Segment, TcpFlags, TcpState,
+    Direction, Errno, FourTuple, Reason, ResetEvent, TcpState,
+    connection::{Connection, Figures, Role},
+    process::{OwnerFrom, Process, ProcessDetails},
+    segment::{NetfilterHook, Segment, TcpFlags},
+    workload::{Workload, WorkloadKind},
 };
 
 /// 2026-01-31T12:00:00Z
@@ -48,6 +51,13 @@ pub(crate) fn bare(direction: Direction, local: &str, peer: &str) -> ResetEvent 
         netfilter_hook: None,
         socket: None,
         acting: None,
+        actor: None,
+        other_holders: Vec::new(),
+        exit: None,
+        cgroup: None,
+        workload: None,
+        counterpart: None,
+        incident: None,
     }
 }
 
@@ -239,12 +249,16 @@ prop_compose! {
         owner_from in select(OWNERS.to_vec()),
         connection in option::of(any_connection()),
         (trigger, rst) in (option::of(any_segment()), option::of(any_segment())),
+        (actor, cgroup) in (option::of(any_process()), option::of(any_text())),
+        (workload, counterpart) in (option::of(any_workload()), any::<bool>()),
     ) -> ResetEvent {
         let since_1970 = SignedDuration::from_secs(seconds) + SignedDuration::from_nanos(nanoseconds);
         let time = Timestamp::UNIX_EPOCH + since_1970;
         ResetEvent {
-            time, sequence, direction, reason, state, tuple: FourTuple { local, peer }, netns, errno, process,
-            owner_from, connection, trigger, rst, netfilter_hook: None, socket: None, acting: None,
+            time, sequence, reason, state, tuple: FourTuple { local, peer }, netns, errno, process, owner_from,
+            connection, trigger, rst, actor, cgroup: cgroup.map(Into::into), workload: workload.map(Arc::new),
+            counterpart: counterpart.then(|| Arc::new(refused())), incident: counterpart.then(|| refused().id()),
+            ..bare(direction, "[::]:1", "[::]:2")
         }
     }
 }
@@ -285,6 +299,16 @@ prop_compose! {
             cmdline: cmdline.map(Into::into),
         }));
         Process { uid, details, ..process(pid, &comm) }
+    }
+}
+
+prop_compose! {
+    fn any_workload()(
+        kind in select(WorkloadKind::ALL.to_vec()),
+        (name, container_id, pod_uid) in (option::of(any_text()), option::of(any_text()), option::of(any_text())),
+    ) -> Workload {
+        Workload { kind, name: name.map(Into::into), container_id: container_id.map(Into::into),
+            pod_uid: pod_uid.map(Into::into) }
     }
 }
 

@@ -1,12 +1,12 @@
 //! One row an event, one column for each value of the JSON object that is known so far: keys joined by underscores, in
-//! the object's order. Columns are added at the end only. Unknown is empty; the arguments of a process are a JSON
+//! the object's order. Unknown is empty; the arguments of a process are a JSON
 //! array; text is escaped as for a terminal.
 
 use std::io::{self, Write};
 
 use super::{
     escape::escape,
-    json::{self, Header, Measures, Owner, Packet, Reset},
+    json::{self, Group, Header, Measures, OtherEnd, Owner, Packet, Reset},
 };
 use crate::model::ResetEvent;
 
@@ -14,7 +14,7 @@ use crate::model::ResetEvent;
 type Column = (&'static str, fn(&Reset<'_>) -> Option<String>);
 
 #[rustfmt::skip] // A column a line.
-const COLUMNS: [Column; 44] = [
+const COLUMNS: [Column; 68] = [
     ("schema", |reset| text(Some(reset.schema))),
     ("id", |reset| text(Some(reset.id))),
     ("time", |reset| text(Some(reset.time))),
@@ -36,6 +36,17 @@ const COLUMNS: [Column; 44] = [
     ("process_uid", |reset| process(reset, |process| text(Some(process.uid)))),
     ("process_start_time", |reset| process(reset, |process| text(Some(process.start_time)))),
     ("owner_from", |reset| text(Some(reset.owner_from))),
+    ("actor_pid", |reset| actor(reset, |process| text(Some(process.pid)))),
+    ("actor_comm", |reset| actor(reset, |process| text(Some(process.comm)))),
+    ("actor_exe", |reset| actor(reset, |process| text(process.exe))),
+    ("actor_cmdline", |reset| actor(reset, |process| process.cmdline.and_then(array))),
+    ("actor_uid", |reset| actor(reset, |process| text(Some(process.uid)))),
+    ("actor_start_time", |reset| actor(reset, |process| text(Some(process.start_time)))),
+    ("workload_kind", |reset| workload(reset, |workload| text(Some(workload.kind)))),
+    ("workload_name", |reset| workload(reset, |workload| text(workload.name))),
+    ("workload_container_id", |reset| workload(reset, |workload| text(workload.container_id))),
+    ("workload_pod_uid", |reset| workload(reset, |workload| text(workload.pod_uid))),
+    ("cgroup", |reset| text(reset.cgroup)),
     ("connection_role", |reset| connection(reset, |connection| text(connection.role))),
     ("connection_age_us", |reset| connection(reset, |connection| text(connection.age_us))),
     ("connection_idle_us", |reset| connection(reset, |connection| text(connection.idle_us))),
@@ -59,6 +70,19 @@ const COLUMNS: [Column; 44] = [
     ("rst_seq", |reset| rst(reset, |rst| text(Some(rst.seq)))),
     ("rst_ack", |reset| rst(reset, |rst| text(Some(rst.ack)))),
     ("rst_window", |reset| rst(reset, |rst| text(Some(rst.window)))),
+    ("counterpart_id", |reset| counterpart(reset, |end| text(Some(end.id)))),
+    ("counterpart_direction", |reset| counterpart(reset, |end| text(Some(end.direction)))),
+    ("counterpart_kernel_reason", |reset| counterpart(reset, |end| text(end.kernel_reason))),
+    ("counterpart_state", |reset| counterpart(reset, |end| text(end.state))),
+    ("counterpart_netns", |reset| counterpart(reset, |end| text(end.netns))),
+    ("counterpart_process_pid", |reset| counterpart_process(reset, |process| text(Some(process.pid)))),
+    ("counterpart_process_comm", |reset| counterpart_process(reset, |process| text(Some(process.comm)))),
+    ("counterpart_process_exe", |reset| counterpart_process(reset, |process| text(process.exe))),
+    ("counterpart_process_cmdline", |reset| counterpart_process(reset, |process| process.cmdline.and_then(array))),
+    ("counterpart_process_uid", |reset| counterpart_process(reset, |process| text(Some(process.uid)))),
+    ("counterpart_process_start_time", |reset| counterpart_process(reset, |process| text(Some(process.start_time)))),
+    ("counterpart_owner_from", |reset| counterpart(reset, |end| text(Some(end.owner_from)))),
+    ("incident", |reset| text(reset.incident)),
 ];
 
 /// Writes the names of the columns.
@@ -80,6 +104,22 @@ fn write_row<T: AsRef<[u8]>>(cells: impl Iterator<Item = T>, to: &mut impl Write
 
 fn process(reset: &Reset<'_>, value: fn(&Owner<'_>) -> Option<String>) -> Option<String> {
     reset.process.as_ref().and_then(value)
+}
+
+fn actor(reset: &Reset<'_>, value: fn(&Owner<'_>) -> Option<String>) -> Option<String> {
+    reset.actor.as_ref().and_then(value)
+}
+
+fn workload(reset: &Reset<'_>, value: fn(&Group<'_>) -> Option<String>) -> Option<String> {
+    reset.workload.as_ref().and_then(value)
+}
+
+fn counterpart(reset: &Reset<'_>, value: fn(&OtherEnd<'_>) -> Option<String>) -> Option<String> {
+    reset.counterpart.as_ref().and_then(value)
+}
+
+fn counterpart_process(reset: &Reset<'_>, value: fn(&Owner<'_>) -> Option<String>) -> Option<String> {
+    reset.counterpart.as_ref().and_then(|end| end.process.as_ref()).and_then(value)
 }
 
 fn connection(reset: &Reset<'_>, value: fn(&Measures) -> Option<String>) -> Option<String> {

@@ -14,7 +14,11 @@ use serde::{Serialize, Serializer};
 
 use super::escape::escape_in_json;
 use crate::model::{
-    Connection, Errno, EventId, NetfilterHook, Process, Reason, ResetEvent, Role, Segment, TcpFlags, TcpState,
+    Errno, EventId, Reason, ResetEvent, TcpState,
+    connection::{Connection, Role},
+    process::Process,
+    segment::{NetfilterHook, Segment, TcpFlags},
+    workload::Workload,
 };
 
 /// Version of the object's shape.
@@ -41,14 +45,14 @@ pub struct Reset<'a> {
     pub(super) errno: Option<&'static str>,
     pub(super) process: Option<Owner<'a>>,
     pub(super) owner_from: &'static str,
-    actor: NotKnownYet,
-    workload: NotKnownYet,
-    cgroup: NotKnownYet,
+    pub(super) actor: Option<Owner<'a>>,
+    pub(super) workload: Option<Group<'a>>,
+    pub(super) cgroup: Option<&'a str>,
     pub(super) connection: Option<Measures>,
     pub(super) trigger: Option<Packet>,
     pub(super) rst: Option<Header>,
-    counterpart: NotKnownYet,
-    incident: NotKnownYet,
+    pub(super) counterpart: Option<OtherEnd<'a>>,
+    pub(super) incident: Option<Incident>,
     cause: NotKnownYet,
     confidence: NotKnownYet,
     evidence: NotKnownYet,
@@ -59,6 +63,10 @@ pub struct Reset<'a> {
 /// A moment, in RFC 3339 with nanoseconds, in UTC.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Time(Timestamp);
+
+/// The name that both ends' events share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Incident(EventId);
 
 /// A name, or the number of a reason that has none.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -82,6 +90,28 @@ pub(super) struct Owner<'a> {
     pub(super) cmdline: Option<&'a [String]>,
     pub(super) uid: u32,
     pub(super) start_time: Time,
+}
+
+/// What runs in the socket's control group.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Group<'a> {
+    pub(super) kind: &'static str,
+    pub(super) name: Option<&'a str>,
+    pub(super) container_id: Option<&'a str>,
+    pub(super) pod_uid: Option<&'a str>,
+}
+
+/// The event of the other end, in short: all of it has that id.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct OtherEnd<'a> {
+    #[serde(serialize_with = "as_text")]
+    pub(super) id: EventId,
+    pub(super) direction: &'static str,
+    pub(super) kernel_reason: Option<KernelReason<'a>>,
+    pub(super) state: Option<&'static str>,
+    pub(super) netns: Option<u32>,
+    pub(super) process: Option<Owner<'a>>,
+    pub(super) owner_from: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -152,14 +182,14 @@ impl<'a> Reset<'a> {
             errno: event.errno.map(Errno::as_str),
             process: event.process.as_ref().map(Owner::new),
             owner_from: event.owner_from.as_str(),
-            actor: (),
-            workload: (),
-            cgroup: (),
+            actor: event.actor.as_ref().map(Owner::new),
+            workload: event.workload.as_deref().map(Group::new),
+            cgroup: event.cgroup.as_deref(),
             connection: event.connection.as_ref().map(Measures::new),
             trigger: event.trigger.as_ref().map(|trigger| Packet::new(trigger, event.netfilter_hook)),
             rst: event.rst.as_ref().map(Header::new),
-            counterpart: (),
-            incident: (),
+            counterpart: event.counterpart.as_deref().map(OtherEnd::new),
+            incident: event.incident.map(Incident),
             cause: (),
             confidence: (),
             evidence: (),
@@ -176,6 +206,18 @@ impl Display for Time {
 }
 
 impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Display for Incident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Incident {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -215,6 +257,31 @@ impl<'a> Owner<'a> {
             cmdline: details.and_then(|details| details.cmdline.as_deref()),
             uid: process.uid,
             start_time: Time(process.start_time),
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn new(workload: &'a Workload) -> Self {
+        Self {
+            kind: workload.kind.as_str(),
+            name: workload.name.as_deref(),
+            container_id: workload.container_id.as_deref(),
+            pod_uid: workload.pod_uid.as_deref(),
+        }
+    }
+}
+
+impl<'a> OtherEnd<'a> {
+    fn new(event: &'a ResetEvent) -> Self {
+        Self {
+            id: event.id(),
+            direction: event.direction.as_str(),
+            kernel_reason: event.reason.as_ref().map(KernelReason::new),
+            state: event.state.map(TcpState::as_str),
+            netns: event.netns,
+            process: event.process.as_ref().map(Owner::new),
+            owner_from: event.owner_from.as_str(),
         }
     }
 }

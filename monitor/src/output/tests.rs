@@ -3,7 +3,10 @@
 
 mod tree;
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use jiff::tz;
 use proptest::prelude::*;
@@ -13,42 +16,37 @@ use self::tree::{Tree, tree};
 use super::{Color, Context, Format, Printer, comm, escape::escape};
 use crate::{
     filter::samples,
-    model::{Direction, NetfilterHook, ResetEvent},
+    model::{
+        Direction, ResetEvent,
+        segment::NetfilterHook,
+        workload::{Workload, WorkloadKind},
+    },
 };
 
-/// The object as the product's contract shows it, with two more values filled in.
+/// The object as the product's contract shows it, with more of its values filled in.
 const SCHEMA: &str = r#"{"schema":1,"id":"…","time":"2026-01-31T12:00:00.123456789Z","host":"node1",
  "direction":"received","kernel_reason":null,"state":"ESTABLISHED","family":"ipv4",
  "local":{"addr":"10.0.0.5","port":41322},"peer":{"addr":"10.0.0.9","port":443},"netns":4026531840,
  "errno":"ECONNRESET",
  "process":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},
  "owner_from":"connect",
- "actor":null,
+ "actor":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},
  "workload":{"kind":"systemd","name":"app.service","container_id":null,"pod_uid":null},"cgroup":"/system.slice/app.service",
  "connection":{"role":"client","age_us":351200000,"idle_us":350010000,"bytes_sent":512,"bytes_acked":512,"bytes_received":9000,
    "unacked_bytes":0,"unread_bytes":0,"srtt_us":820,"retransmits":0},
  "trigger":{"flags":"S","payload_bytes":0,"seq":1,"ack":0,"window":64240,"ttl":64,"ip_id":1,
    "netfilter_hook":"input"},
  "rst":{"ttl":64,"flags":"R","seq":1,"ack":0,"window":0},
- "counterpart":null,"incident":null,
+ "counterpart":{"id":"…","direction":"sent","kernel_reason":"NO_SOCKET","state":null,"netns":4026531840,
+   "process":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},"owner_from":"connect"},
+ "incident":"…",
  "cause":"peer_idle_timeout","confidence":"likely",
  "evidence":["idle for 350.0 s, the idle timeout of AWS NLB","nothing was unacknowledged"],
  "summary":"10.0.0.9:443 reset an idle connection of python3[4711] after 350 s",
  "advice":"Send keepalives more often than every 350 s, or retry idempotent requests on a fresh connection."}"#;
 
 /// Keys that nothing fills in so far.
-const NOT_KNOWN_YET: [&str; 10] = [
-    "actor",
-    "workload",
-    "cgroup",
-    "counterpart",
-    "incident",
-    "cause",
-    "confidence",
-    "evidence",
-    "summary",
-    "advice",
-];
+const NOT_KNOWN_YET: [&str; 5] = ["cause", "confidence", "evidence", "summary", "advice"];
 
 const FORMATS: [Format; 4] = [Format::Table, Format::Wide, Format::Json, Format::Csv];
 
@@ -85,8 +83,27 @@ fn full() -> ResetEvent {
         samples.iter().find_map(|(_, event)| event.trigger.filter(|trigger| trigger.ip_id.is_some()));
     let unread = samples::unread();
     let netfilter_hook = Some(NetfilterHook::Input);
-    let (reason, connection) = (unread.reason, unread.connection);
-    ResetEvent { reason, connection, trigger, netfilter_hook, ..samples::refused() }
+    let (reason, connection) = (unread.reason.clone(), unread.connection);
+    let (process, incident) = (samples::refused().process, Some(unread.id()));
+    let sender = ResetEvent { state: unread.state, process: process.clone(), ..samples::unread() };
+    let workload = Workload {
+        kind: WorkloadKind::Kubernetes,
+        name: Some("kubepods".into()),
+        container_id: Some("0123abcd".into()),
+        pod_uid: Some("3e61c214-5fdb".into()),
+    };
+    ResetEvent {
+        reason,
+        connection,
+        trigger,
+        netfilter_hook,
+        actor: process,
+        cgroup: Some("/kubepods".into()),
+        workload: Some(Arc::new(workload)),
+        counterpart: Some(Arc::new(ResetEvent { netns: Some(1), ..sender })),
+        incident,
+        ..samples::refused()
+    }
 }
 
 #[test]

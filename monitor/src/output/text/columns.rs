@@ -6,7 +6,12 @@ use jiff::fmt::strtime;
 
 use super::{shorten_end, shorten_middle};
 use crate::{
-    model::{Connection, Direction, Errno, Figures, Process, ResetEvent, Segment, TcpState},
+    model::{
+        Direction, Errno, ResetEvent, TcpState,
+        connection::{Connection, Figures},
+        process::Process,
+        segment::Segment,
+    },
     output::{Context, comm, escape::escape, srtt},
 };
 

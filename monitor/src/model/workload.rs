@@ -1,0 +1,73 @@
+//! What a control group is for: the unit, container or session that runs in it.
+
+use std::sync::Arc;
+
+/// What runs in a control group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Workload {
+    /// What manages it.
+    pub kind: WorkloadKind,
+    /// Its name: the unit's, unescaped, or what the container's runtime tells by the path; `None` when there is no name.
+    pub name: Option<Arc<str>>,
+    /// Id of the container.
+    pub container_id: Option<Arc<str>>,
+    /// Uid of the Kubernetes pod.
+    pub pod_uid: Option<Arc<str>>,
+}
+
+/// What manages a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WorkloadKind {
+    /// A unit of the system's systemd.
+    Systemd,
+    /// A session or unit of a user.
+    User,
+    /// A container of Docker.
+    Docker,
+    /// A container of containerd.
+    Containerd,
+    /// A container of CRI-O.
+    Crio,
+    /// A container of Podman.
+    Podman,
+    /// A pod of Kubernetes.
+    Kubernetes,
+    /// A container of LXC.
+    Lxc,
+    /// A container of a runtime that the path does not name.
+    Container,
+    /// The host itself.
+    Host,
+}
+
+impl WorkloadKind {
+    /// Every kind, in the order of the variants.
+    pub const ALL: [Self; 10] = [
+        Self::Systemd,
+        Self::User,
+        Self::Docker,
+        Self::Containerd,
+        Self::Crio,
+        Self::Podman,
+        Self::Kubernetes,
+        Self::Lxc,
+        Self::Container,
+        Self::Host,
+    ];
+
+    /// As users write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Systemd => "systemd",
+            Self::User => "user",
+            Self::Docker => "docker",
+            Self::Containerd => "containerd",
+            Self::Crio => "crio",
+            Self::Podman => "podman",
+            Self::Kubernetes => "kubernetes",
+            Self::Lxc => "lxc",
+            Self::Container => "container",
+            Self::Host => "host",
+        }
+    }
+}
