@@ -16,8 +16,10 @@ pub const MAP_SOCKETS: &str = "SOCKETS";
 pub const MAP_SOCKET_HASH: &str = "SOCKET_HASH";
 /// Owners of listeners by network namespace and port, likewise only for those kernels.
 pub const MAP_LISTENERS: &str = "LISTENERS";
-/// Owners of connections that were closed lately, by connection.
+/// Owners of connections and listeners that were closed lately, by connection.
 pub const MAP_CLOSED: &str = "CLOSED";
+/// Per-CPU counters of what [`MAP_CLOSED`] was given, indexed by the `REMEMBERED_…` constants.
+pub const MAP_REMEMBERED: &str = "REMEMBERED";
 
 /// Slots for TCP states in the counter maps; numbers are the kernel's (`include/net/tcp_states.h`), 0 is no socket.
 pub const STATES: u32 = 16;
@@ -66,13 +68,24 @@ pub const LOST_REFUTED: u32 = 2;
 /// Number of slots in [`MAP_LOST`].
 pub const LOST_SLOTS: u32 = 3;
 
+/// For how long the last owner of a listener answers for its port, in nanoseconds.
+pub const LISTENER_REMEMBERED: u64 = 60_000_000_000;
+
+/// Slot in [`MAP_REMEMBERED`]: a connection or listener that the map did not have.
+pub const REMEMBERED_NEW: u32 = 0;
+/// Slot in [`MAP_REMEMBERED`]: one that the map could not take.
+pub const REMEMBERED_REFUSED: u32 = 1;
+/// Number of slots in [`MAP_REMEMBERED`].
+pub const REMEMBERED_SLOTS: u32 = 2;
+
 /// Slots of [`MAP_IGNORED`]; the last one is for numbers that are too large.
 pub const IGNORED_SLOTS: u32 = 256;
 
 /// Size of the ring buffer unless user space asks for another, in bytes.
 pub const DEFAULT_RING_BYTES: u32 = 4 << 20;
-/// Connections remembered after their end, unless user space asks for another number.
-pub const DEFAULT_CLOSED: u32 = 16_384;
+/// Connections and listeners remembered after their end, unless user space asks for another number: a minute's worth at
+/// a thousand a second.
+pub const DEFAULT_CLOSED: u32 = 65_536;
 /// Sockets that probes without socket storage can remember something of.
 pub const MAX_NOTES: u32 = 4096;
 /// Sockets tracked by address where socket storage is not available.

@@ -56,6 +56,9 @@ macro_rules! kernel_members {
             SK_SOCKET: "sock" "sk_socket" 8 Required;
             SK_INO: "sock" "sk_ino" 8 Optional;
             SOCKET_FILE: "socket" "file" 8 Required;
+            SOCKET_SK: "socket" "sk" 8 Required;
+            FILE_PRIVATE_DATA: "file" "private_data" 8 Required;
+            INODE_MODE: "inode" "i_mode" 2 Required;
             FILE_INODE: "file" "f_inode" 8 Required;
             INODE_INO: "inode" "i_ino" 8 Required;
             INET_SPORT: "inet_sock" "inet_sport" 2 Required;
@@ -84,6 +87,11 @@ macro_rules! kernel_members {
             TASK_START_BOOTTIME: "task_struct" "start_boottime" 8 Required;
             TASK_COMM: "task_struct" "comm" 16 Required;
             TASK_FLAGS: "task_struct" "flags" 4 Required;
+            TASK_TGID: "task_struct" "tgid" 4 Required;
+            TASK_PID: "task_struct" "pid" 4 Required;
+            TASK_EXIT_CODE: "task_struct" "exit_code" 4 Required;
+            TASK_REAL_CRED: "task_struct" "real_cred" 8 Required;
+            CRED_UID: "cred" "uid.val" 4 Required;
             SKB_HEAD: "sk_buff" "head" 8 Required;
             SKB_NETWORK_HEADER: "sk_buff" "network_header" 2 Required;
             SKB_TRANSPORT_HEADER: "sk_buff" "transport_header" 2 Required;

@@ -25,6 +25,9 @@ pub struct RawTask {
     pub comm: [u8; 16],
 }
 
+/// `PF_EXITING` in `task_struct.flags` (`include/linux/sched.h`, 5.10–7.x): the task is ending.
+pub const PF_EXITING: u32 = 0x0000_0004;
+
 /// `PF_KTHREAD` in `task_struct.flags` (`include/linux/sched.h`, 5.10–7.x): the task is a kernel thread.
 pub const PF_KTHREAD: u32 = 0x0020_0000;
 
@@ -38,6 +41,8 @@ pub mod origin {
     pub const ACTED: u8 = 3;
     /// The task accepted the connection.
     pub const ACCEPT: u8 = 4;
+    /// The task held a descriptor of the socket when resetmon started.
+    pub const SEED: u8 = 5;
 }
 
 /// Who owns a socket.
@@ -79,6 +84,18 @@ pub mod receipt {
     pub const DISPROVEN: u8 = 2;
 }
 
+/// Bits of [`RawSocketRecord::marks`] and [`RawClosed::marks`].
+pub mod trace {
+    /// A reset that hit the socket was told: who closes it may be asked for.
+    pub const TOLD: u8 = 1;
+    /// The owner was ending when it closed the socket; `exit_code` says how.
+    pub const EXITED: u8 = 2;
+    /// This was a listener.
+    pub const LISTENER: u8 = 4;
+    /// The socket was destroyed from outside, so who closes it is not who held it.
+    pub const ABORTED: u8 = 8;
+}
+
 /// What is remembered of a socket while it lives.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,8 +112,23 @@ pub struct RawSocketRecord {
     pub unproven_fate: u8,
     /// TTL or hop limit of the peer's packet that completed the handshake.
     pub handshake_ttl: u8,
+    /// Low half of `task_struct.exit_code` of the owner, with [`trace::EXITED`].
+    pub exit_code: u16,
+    /// Bits of [`trace`].
+    pub marks: u8,
     /// Explicit padding.
-    pub reserved: [u8; 4],
+    pub reserved: u8,
+}
+
+/// A message in the ring buffer: the socket of a reset that was told is closed. Who closes it is the last that held it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "zerocopy", derive(FromBytes, IntoBytes, Immutable, KnownLayout))]
+pub struct RawClosing {
+    /// Address of the `struct sock`, as in [`RawResetEvent::socket`].
+    pub socket: u64,
+    /// Who closes it.
+    pub task: RawTask,
 }
 
 /// An IPv6 address, or a v4-mapped IPv4 one: sixteen bytes in network order, as two native words.
@@ -129,6 +161,18 @@ pub struct RawClosed {
     pub established_at: u64,
     /// When it was closed, in nanoseconds since boot.
     pub closed_at: u64,
+    /// `tcp_sock.bytes_sent`.
+    pub bytes_sent: u64,
+    /// `tcp_sock.bytes_acked`.
+    pub bytes_acked: u64,
+    /// `tcp_sock.bytes_received`.
+    pub bytes_received: u64,
+    /// As in [`RawSocketRecord`].
+    pub exit_code: u16,
+    /// Bits of [`trace`].
+    pub marks: u8,
+    /// Explicit padding.
+    pub reserved: [u8; 5],
 }
 
 /// What is remembered of a socket by a probe that cannot use socket storage (kprobes), by the socket's address.
@@ -201,6 +245,12 @@ pub mod mark {
     pub const MPTCP: u16 = 32;
     /// The RST itself was seen.
     pub const PROVEN: u16 = 128;
+    /// The kernel itself uses the socket: no file refers to it.
+    pub const KERNEL: u16 = 256;
+    /// The owner ended, and its end closed the socket; `exit_code` says how.
+    pub const EXITED: u16 = 512;
+    /// With [`CLOSED`]: it was a listener, not a connection.
+    pub const LISTENER: u16 = 1024;
     /// The local user held the socket lock (`sk_lock.owned`): current was at work on the socket.
     pub const OWNED: u16 = 64;
 }
@@ -326,8 +376,10 @@ pub struct RawResetEvent {
     pub handshake_ttl: u8,
     /// One of [`hook`], when the firewall made the reset.
     pub netfilter_hook: u8,
+    /// Low half of `task_struct.exit_code`, with [`mark::EXITED`].
+    pub exit_code: u16,
     /// Explicit padding.
-    pub reserved: [u8; 4],
+    pub reserved: [u8; 2],
 }
 
 /// Bit of `SOCK_DEAD` in `sk_flags` (`include/net/sock.h`, `enum sock_flags`, 5.10–7.x): no process holds the socket.
@@ -342,7 +394,8 @@ const _: () = {
     assert!(size_of::<RawOwner>() == 64);
     assert!(size_of::<RawSocketRecord>() == 80);
     assert!(size_of::<RawTuple>() == 40);
-    assert!(size_of::<RawClosed>() == 80);
+    assert!(size_of::<RawClosing>() == 48);
+    assert!(size_of::<RawClosed>() == 112);
     assert!(size_of::<RawSegment>() == 20);
     assert!(size_of::<RawNote>() == 80);
     assert!(size_of::<RawArrival>() == 32);

@@ -4,12 +4,16 @@ use aya_ebpf::{
     helpers::{bpf_jiffies64, bpf_ktime_get_boot_ns},
     maps::ring_buf::RingBufEntry,
 };
-use resetmon_common::wire::{RawResetEvent, RawSocketRecord, mark, origin};
+use resetmon_common::{
+    layout::LISTENER_REMEMBERED,
+    wire::{RawResetEvent, RawSocketRecord, RawTuple, direction, mark, origin, trace},
+};
 
 use crate::{
     maps::EVENTS,
+    packet::{ACK, SYN},
     record,
-    sock::{FullSock, Sock},
+    sock::{FullSock, Sock, state, v4_mapped},
     task,
 };
 
@@ -46,8 +50,12 @@ pub(crate) fn write_sock(event: &mut RawResetEvent, sock: Sock, full: Option<Ful
 /// Writes who owns the socket and who is at work on it.
 #[inline(always)]
 pub(crate) fn write_tasks(event: &mut RawResetEvent, record: Option<&RawSocketRecord>) {
-    if event.marks & mark::OWNED != 0 {
+    if event.marks & mark::OWNED != 0 || closes_with_its_listener(event) {
         task::write_current(&mut event.current);
+        if let Some(exit_code) = task::exit_code_of_current(event.current.flags) {
+            event.exit_code = exit_code;
+            event.marks |= mark::EXITED;
+        }
     } else {
         write_ids(event);
     }
@@ -55,10 +63,24 @@ pub(crate) fn write_tasks(event: &mut RawResetEvent, record: Option<&RawSocketRe
         event.owner = record.owner;
         event.established_at = record.established_at;
         event.handshake_ttl = record.handshake_ttl;
+        if record.marks & trace::EXITED != 0 {
+            event.exit_code = record.exit_code;
+            event.marks |= mark::EXITED;
+        }
         write_note(event);
     } else if event.marks & mark::FULL_SOCKET == 0 {
         write_closed(event);
     }
+}
+
+/// Whether a socket without a user closes on its own account: one that was never accepted, with its listener, in the
+/// context of who closes that; or an orphan, by a timer.
+#[inline(always)]
+fn closes_with_its_listener(event: &RawResetEvent) -> bool {
+    event.direction == direction::SENT
+        && event.segment.ip_version == 0
+        && event.state_at_event == state::CLOSE
+        && event.marks & mark::FULL_SOCKET != 0
 }
 
 /// Writes the ids of the current task, which need not have anything to do with the reset.
@@ -83,15 +105,48 @@ fn write_note(event: &mut RawResetEvent) {
     }
 }
 
-/// Writes what is remembered of a connection that is gone.
+/// Writes what is remembered of a connection that is gone; if there was none, or who is answered wants a new one, of the
+/// listener that the port had.
 #[inline(always)]
 fn write_closed(event: &mut RawResetEvent) {
     // A key must be on the stack: before 6.2 the verifier takes none from the ring buffer.
-    let tuple = event.tuple;
-    if let Some(closed) = record::closed(&tuple) {
-        event.owner = closed.owner;
-        event.established_at = closed.established_at;
-        event.closed_at = closed.closed_at;
-        event.marks |= mark::CLOSED;
+    let mut tuple = event.tuple;
+    let wants_listener = event.segment.flags & (SYN | ACK) == SYN;
+    if !wants_listener && write_closed_one(event, &tuple) || event.state_at_event == state::TIME_WAIT {
+        return;
     }
+    tuple.peer_addr = [0; 2];
+    tuple.peer_port = 0;
+    if write_closed_one(event, &tuple) {
+        return;
+    }
+    tuple.local_addr = [0; 2];
+    if write_closed_one(event, &tuple) {
+        return;
+    }
+    tuple.local_addr = v4_mapped(0);
+    write_closed_one(event, &tuple);
+}
+
+#[inline(always)]
+fn write_closed_one(event: &mut RawResetEvent, tuple: &RawTuple) -> bool {
+    let Some(closed) = record::closed(tuple) else { return false };
+    if closed.marks & trace::LISTENER != 0 {
+        if event.time - closed.closed_at > LISTENER_REMEMBERED {
+            return false;
+        }
+        event.marks |= mark::LISTENER;
+    }
+    event.owner = closed.owner;
+    event.established_at = closed.established_at;
+    event.closed_at = closed.closed_at;
+    event.bytes_sent = closed.bytes_sent;
+    event.bytes_acked = closed.bytes_acked;
+    event.bytes_received = closed.bytes_received;
+    event.marks |= mark::CLOSED;
+    if closed.marks & trace::EXITED != 0 {
+        event.exit_code = closed.exit_code;
+        event.marks |= mark::EXITED;
+    }
+    true
 }

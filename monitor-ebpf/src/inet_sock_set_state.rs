@@ -9,11 +9,8 @@ use resetmon_common::wire::{origin, role};
 use crate::{
     log::log,
     record,
-    sock::{Sock, state},
+    sock::{SHUTDOWN_MASK, Sock, state},
 };
-
-/// `SHUTDOWN_MASK` (`include/net/sock.h`): set by close(2) before the state changes, not by an abort from outside.
-const SHUTDOWN_MASK: u8 = 3;
 
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
@@ -42,6 +39,7 @@ fn own(sock: Sock, origin: u8, role: u8) {
     let Some(record) = record::get_or_create(sock) else { return };
     record::own(&mut record.owner, sock.netns(), origin, role);
     record.established_at = 0;
+    record.marks = 0;
     if origin == origin::LISTEN {
         record::remember_listener(sock, &record.owner);
     }
@@ -54,13 +52,17 @@ fn established(sock: Sock, old: u8) {
     record.established_at = unsafe { bpf_ktime_get_boot_ns() };
     if old == state::SYN_RECV {
         record.owner.role = role::SERVER;
+        if record.owner.origin == origin::SEED {
+            // Of the listener, which hands down its record.
+            record.owner.origin = origin::LISTEN;
+        }
     }
 }
 
 #[inline(always)]
 fn closed_by_current(sock: Sock) {
     if let Some(record) = record::get_or_create(sock) {
-        record::own_if_better(&mut record.owner, sock);
+        record::closed_by_current(record, sock);
     }
 }
 
@@ -69,11 +71,17 @@ fn closed(sock: Sock, old: u8) {
     let Some(record) = record::get_or_create(sock) else { return };
     record.state_before_close = old;
     match old {
-        state::LISTEN => record::forget_listener(sock),
+        state::LISTEN => {
+            if sock.is_owned() {
+                record::closed_by_current(record, sock);
+            }
+            record::remember_closed_listener(sock, record);
+            record::forget_listener(sock);
+        }
         state::CLOSE | state::SYN_SENT => {}
         _ => {
             if sock.is_owned() && sock.shutdown() == SHUTDOWN_MASK {
-                record::own_if_better(&mut record.owner, sock);
+                record::closed_by_current(record, sock);
             }
             record::remember_closed(sock, record);
         }

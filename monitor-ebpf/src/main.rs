@@ -26,6 +26,8 @@ mod tcp_destroy_sock;
 mod tcp_receive_reset;
 mod tcp_send_reset;
 
+mod task_file;
+
 mod inet_csk_accept;
 mod kfree_skb;
 mod module_load;

@@ -10,7 +10,7 @@ use aya_ebpf::{
 use resetmon_common::{
     layout::{
         DEFAULT_CLOSED, DEFAULT_RING_BYTES, IGNORED_SLOTS, LOST_SLOTS, MAX_LISTENERS, MAX_NOTES,
-        MAX_SOCKET_HASH, RECEIVED_SLOTS, SENT_SLOTS,
+        MAX_SOCKET_HASH, RECEIVED_SLOTS, REMEMBERED_SLOTS, SENT_SLOTS,
     },
     wire::{RawArrival, RawClosed, RawNote, RawOwner, RawSocketRecord, RawTuple},
 };
@@ -43,7 +43,11 @@ pub(crate) static ARRIVAL: PerCpuArray<RawArrival> = PerCpuArray::with_max_entri
 #[map]
 pub(crate) static NOTES: LruHashMap<u64, RawNote> = LruHashMap::with_max_entries(MAX_NOTES, 0);
 
-/// Connections closed lately.
+/// What the next map was given.
+#[map]
+pub(crate) static REMEMBERED: PerCpuArray<u64> = PerCpuArray::with_max_entries(REMEMBERED_SLOTS, 0);
+
+/// Connections and listeners closed lately.
 #[map]
 pub(crate) static CLOSED: LruHashMap<RawTuple, RawClosed> = LruHashMap::with_max_entries(DEFAULT_CLOSED, 0);
 

@@ -56,7 +56,9 @@ struct TcpHeader {
 }
 
 /// Flag of an RST in a TCP header.
+pub(crate) const SYN: u8 = 2;
 pub(crate) const RST: u8 = 4;
+pub(crate) const ACK: u8 = 16;
 
 /// A packet that the kernel has located headers in.
 pub(crate) struct Packet<R> {

@@ -45,6 +45,20 @@ pub(crate) trait Reach {
             Self::load(target as *const u8, offset)
         }
     }
+
+    /// Loads an IPv6 address, as two words; zero where this kernel does not have it.
+    ///
+    /// # Safety
+    /// As for [`Reach::read`].
+    #[inline(always)]
+    unsafe fn load_address(object: *const u8, offset: &Global<u32>) -> [u64; 2] {
+        let offset = offset.load();
+        if offset == ABSENT {
+            return [0; 2];
+        }
+        // SAFETY: the caller's promise; an address has sixteen bytes.
+        unsafe { [Self::read(object, offset as usize), Self::read(object, offset as usize + 8)] }
+    }
 }
 
 /// Plain loads through pointers that the verifier knows by their type; it checks every access.
@@ -87,18 +101,4 @@ pub(crate) fn probe_read<T: Copy + Default>(from: u64) -> T {
 pub(crate) unsafe fn load<T: Copy + Default>(object: *const u8, offset: &Global<u32>) -> T {
     // SAFETY: the caller's promise.
     unsafe { Typed::load(object, offset) }
-}
-
-/// Loads an IPv6 address, as two words; zero where this kernel does not have it.
-///
-/// # Safety
-/// As for [`Reach::load`].
-#[inline(always)]
-pub(crate) unsafe fn load_address(object: *const u8, offset: &Global<u32>) -> [u64; 2] {
-    let offset = offset.load();
-    if offset == ABSENT {
-        return [0; 2];
-    }
-    // SAFETY: the caller's promise; an address has sixteen bytes.
-    unsafe { [Typed::read(object, offset as usize), Typed::read(object, offset as usize + 8)] }
 }

@@ -5,12 +5,16 @@
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_sk_storage_get};
-use resetmon_common::wire::{PF_KTHREAD, RawClosed, RawNote, RawOwner, RawSocketRecord, RawTuple, origin};
+use resetmon_common::{
+    layout::{REMEMBERED_NEW, REMEMBERED_REFUSED},
+    wire::{PF_KTHREAD, RawClosed, RawNote, RawOwner, RawSocketRecord, RawTuple, origin, trace},
+};
 
 use crate::{
+    count::add_one,
     globals::{HAS_SK_STORAGE, has},
-    maps::{CLOSED, LISTENERS, NOTES, SOCKET_HASH, SOCKETS},
-    sock::{Sock, v4_mapped},
+    maps::{CLOSED, LISTENERS, NOTES, REMEMBERED, SOCKET_HASH, SOCKETS},
+    sock::{FullSock, SHUTDOWN_MASK, Sock, v4_mapped},
     task,
 };
 
@@ -73,18 +77,24 @@ pub(crate) fn own(owner: &mut RawOwner, netns: u32, origin: u8, role: u8) {
     owner.role = role;
 }
 
-/// Makes the current task, which is closing or shutting down the socket, the owner of a connection whose owner is
-/// unknown or only inherited from its listener. Kernel threads close on behalf of others and own nothing.
+/// The current task is closing or shutting down the socket. It becomes the owner of a connection whose owner is unknown
+/// or only inherited from its listener, and of any that it closes as a whole: only who holds a socket last does that.
+/// Kernel threads close on behalf of others and own nothing.
 #[inline(always)]
-pub(crate) fn own_if_better(owner: &mut RawOwner, sock: Sock) {
-    if owner.origin != 0 && owner.origin != origin::LISTEN {
+pub(crate) fn closed_by_current(record: &mut RawSocketRecord, sock: Sock) {
+    let mut current = RawOwner::default();
+    own(&mut current, sock.netns(), origin::ACTED, record.owner.role);
+    if current.task.flags & PF_KTHREAD != 0 || record.marks & trace::ABORTED != 0 {
         return;
     }
-    let mut current = RawOwner::default();
-    let role = owner.role;
-    own(&mut current, sock.netns(), origin::ACTED, role);
-    if current.task.flags & PF_KTHREAD == 0 {
-        *owner = current;
+    if let Some(exit_code) = task::exit_code_of_current(current.task.flags) {
+        record.exit_code = exit_code;
+        record.marks |= trace::EXITED;
+    }
+    let whole = sock.shutdown() == SHUTDOWN_MASK;
+    let another = current.task.tgid != record.owner.task.tgid;
+    if record.owner.origin == 0 || record.owner.origin == origin::LISTEN || whole && another {
+        record.owner = current;
     }
 }
 
@@ -95,14 +105,35 @@ pub(crate) fn remember_closed(sock: Sock, record: &RawSocketRecord) {
     let mut tuple = RawTuple::default();
     sock.write_tuple(&mut tuple);
     tuple.local_port = full.source_port();
-    let closed = RawClosed {
+    remember(&tuple, full, record, record.marks);
+}
+
+/// Remembers a listener that is closing: resets for its port name its last owner for a while.
+#[inline(always)]
+pub(crate) fn remember_closed_listener(sock: Sock, record: &RawSocketRecord) {
+    let Some(full) = sock.full() else { return };
+    remember(&listener_key(sock, full), full, record, record.marks | trace::LISTENER);
+}
+
+#[inline(always)]
+fn remember(tuple: &RawTuple, full: FullSock, record: &RawSocketRecord, marks: u8) {
+    let mut closed = RawClosed {
         owner: record.owner,
         established_at: record.established_at,
         // SAFETY: the helper takes no arguments.
         closed_at: unsafe { bpf_ktime_get_boot_ns() },
+        exit_code: record.exit_code,
+        marks,
+        ..RawClosed::default()
     };
-    // A full map evicts the oldest; a failure leaves later resets of this connection without an owner.
-    let _ = CLOSED.insert(tuple, closed, 0);
+    full.write_bytes(&mut closed);
+    if CLOSED.get_ptr(tuple).is_none() {
+        add_one(&REMEMBERED, REMEMBERED_NEW);
+    }
+    // A full map evicts the oldest.
+    if CLOSED.insert(tuple, closed, 0).is_err() {
+        add_one(&REMEMBERED, REMEMBERED_REFUSED);
+    }
 }
 
 /// What kprobes have noted of the socket at this address.
@@ -140,16 +171,20 @@ pub(crate) fn closed(tuple: &RawTuple) -> Option<&'static RawClosed> {
 /// Without socket storage: remembers a listener for the children to come.
 #[inline(always)]
 pub(crate) fn remember_listener(sock: Sock, owner: &RawOwner) {
-    if !has(&HAS_SK_STORAGE) {
-        let _ = LISTENERS.insert(listener_key(sock), *owner, 0);
+    if !has(&HAS_SK_STORAGE)
+        && let Some(full) = sock.full()
+    {
+        let _ = LISTENERS.insert(listener_key(sock, full), *owner, 0);
     }
 }
 
 /// Without socket storage: forgets a listener.
 #[inline(always)]
 pub(crate) fn forget_listener(sock: Sock) {
-    if !has(&HAS_SK_STORAGE) {
-        let _ = LISTENERS.remove(listener_key(sock));
+    if !has(&HAS_SK_STORAGE)
+        && let Some(full) = sock.full()
+    {
+        let _ = LISTENERS.remove(listener_key(sock, full));
     }
 }
 
@@ -159,7 +194,8 @@ pub(crate) fn inherit(child: Sock) {
     if has(&HAS_SK_STORAGE) {
         return;
     }
-    let mut key = listener_key(child);
+    let Some(full) = child.full() else { return };
+    let mut key = listener_key(child, full);
     let mut owner = LISTENERS.get_ptr(key);
     if owner.is_none() {
         key.local_addr = [0; 2];
@@ -176,10 +212,12 @@ pub(crate) fn inherit(child: Sock) {
     }
 }
 
+/// The local end, with no peer. The port is the one that outlives the unhashing at close.
 #[inline(always)]
-fn listener_key(sock: Sock) -> RawTuple {
+fn listener_key(sock: Sock, full: FullSock) -> RawTuple {
     let mut key = RawTuple::default();
     sock.write_tuple(&mut key);
+    key.local_port = full.source_port();
     key.peer_addr = [0; 2];
     key.peer_port = 0;
     key
@@ -188,5 +226,38 @@ fn listener_key(sock: Sock) -> RawTuple {
 /// Without socket storage: forgets a socket that is being destroyed.
 #[inline(always)]
 pub(crate) fn forget(sock: *const u8) {
-    let _ = SOCKET_HASH.remove(sock as u64);
+    if !has(&HAS_SK_STORAGE) {
+        let _ = SOCKET_HASH.remove(sock as u64);
+    }
+}
+
+/// Of several holders the oldest owns; who was seen to connect, listen or accept is not replaced. Tells whether the
+/// socket had no owner.
+#[inline(always)]
+pub(crate) fn seed(record: &mut RawSocketRecord, owner: &RawOwner) -> bool {
+    let known = record.owner.origin;
+    if known == 0 || known == origin::SEED && owner.task.start_time < record.owner.task.start_time {
+        record.owner = *owner;
+    }
+    known == 0
+}
+
+/// Without socket storage: the same for the socket at an address.
+#[inline(always)]
+pub(crate) fn seed_by_address(sk: u64, owner: &RawOwner) -> bool {
+    if let Some(record) = SOCKET_HASH.get_ptr_mut(sk) {
+        // SAFETY: a map value.
+        return seed(unsafe { &mut *record }, owner);
+    }
+    let record = RawSocketRecord { owner: *owner, ..RawSocketRecord::default() };
+    SOCKET_HASH.insert(sk, record, 0).is_ok()
+}
+
+/// Without socket storage: the same for a listener's children to come.
+#[inline(always)]
+pub(crate) fn seed_listener(key: &RawTuple, owner: &RawOwner) {
+    if LISTENERS.get_ptr(key).is_none() {
+        let inherited = RawOwner { origin: origin::LISTEN, ..*owner };
+        let _ = LISTENERS.insert(key, inherited, 0);
+    }
 }

@@ -4,7 +4,7 @@
 use aya_ebpf::helpers::{bpf_get_socket_cookie, bpf_skc_to_tcp_sock};
 use resetmon_common::{
     members::ABSENT,
-    wire::{RawAddress, RawResetEvent, RawTuple, mark},
+    wire::{RawAddress, RawClosed, RawResetEvent, RawTuple, mark},
 };
 
 use crate::globals::{
@@ -16,12 +16,17 @@ use crate::globals::{
     TCP_KEEPALIVE_PROBES, TCP_KEEPALIVE_TIME, TCP_LINGER2, TCP_LSNDTIME, TCP_MDEV_US, TCP_PACKETS_OUT,
     TCP_RCV_NXT, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US, TCP_TOTAL_RETRANS, TCP_WRITE_SEQ, has,
 };
-use crate::reach::{Reach, Typed, load, load_address};
+use crate::reach::{Reach, Typed, load};
 
-const AF_INET6: u16 = 10;
-const IPPROTO_TCP: u16 = 6;
+/// `AF_INET`, `AF_INET6` and `IPPROTO_TCP` (`include/linux/socket.h`, `include/uapi/linux/in.h`).
+pub(crate) const AF_INET: u16 = 2;
+pub(crate) const AF_INET6: u16 = 10;
+pub(crate) const IPPROTO_TCP: u16 = 6;
 /// The part of a v4-mapped IPv6 address before the IPv4 one, as a native word: `::ffff:`.
 const V4_MAPPED: u32 = u32::from_ne_bytes([0, 0, 0xff, 0xff]);
+
+/// `SHUTDOWN_MASK` (`include/net/sock.h`): set by close(2) before the state changes, not by an abort from outside.
+pub(crate) const SHUTDOWN_MASK: u8 = 3;
 
 /// TCP states (`include/net/tcp_states.h`).
 pub(crate) mod state {
@@ -83,18 +88,7 @@ impl Sock {
     #[inline(always)]
     pub(crate) fn write_tuple(self, to: &mut RawTuple) {
         // SAFETY: as for `family`.
-        unsafe {
-            if SKC_V6_DADDR.load() != ABSENT && self.family() == AF_INET6 {
-                to.local_addr = load_address(self.0, &SKC_V6_RCV_SADDR);
-                to.peer_addr = load_address(self.0, &SKC_V6_DADDR);
-            } else {
-                to.local_addr = v4_mapped(load(self.0, &SKC_RCV_SADDR));
-                to.peer_addr = v4_mapped(load(self.0, &SKC_DADDR));
-            }
-            to.local_port = load(self.0, &SKC_NUM);
-            to.peer_port = u16::from_be(load(self.0, &SKC_DPORT));
-        }
-        to.netns = self.netns();
+        unsafe { write_tuple::<Typed>(self.0, to) }
     }
 
     /// Whether the protocol is TCP; only for full sockets.
@@ -127,6 +121,27 @@ impl Sock {
     }
 }
 
+/// Writes the connection as a socket has it.
+///
+/// # Safety
+/// `sk` must point to a `sock_common`, in the form that this way takes.
+#[inline(always)]
+pub(crate) unsafe fn write_tuple<R: Reach>(sk: *const u8, to: &mut RawTuple) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if SKC_V6_DADDR.load() != ABSENT && R::load::<u16>(sk, &SKC_FAMILY) == AF_INET6 {
+            to.local_addr = R::load_address(sk, &SKC_V6_RCV_SADDR);
+            to.peer_addr = R::load_address(sk, &SKC_V6_DADDR);
+        } else {
+            to.local_addr = v4_mapped(R::load(sk, &SKC_RCV_SADDR));
+            to.peer_addr = v4_mapped(R::load(sk, &SKC_DADDR));
+        }
+        to.local_port = R::load(sk, &SKC_NUM);
+        to.peer_port = u16::from_be(R::load(sk, &SKC_DPORT));
+        to.netns = R::load_through(sk, &SKC_NET, &NET_INUM);
+    }
+}
+
 /// A full TCP socket.
 #[derive(Clone, Copy)]
 pub(crate) struct FullSock {
@@ -155,7 +170,7 @@ impl FullSock {
             if has(&HAS_COOKIE) {
                 to.cookie = bpf_get_socket_cookie(sk.cast_mut().cast());
             }
-            to.inode = self.inode();
+            to.inode = self.inode(&mut to.marks);
             to.lingertime = load(sk, &SK_LINGERTIME);
             to.uid = load(sk, &SK_UID);
             to.so_mark = load(sk, &SK_MARK);
@@ -199,21 +214,34 @@ impl FullSock {
         }
     }
 
-    /// Inode number in sockfs: what `/proc/PID/fd` shows as `socket:[N]`. 0 once the socket is orphaned.
+    /// Writes what the socket has moved so far.
     #[inline(always)]
-    fn inode(self) -> u64 {
+    pub(crate) fn write_bytes(self, to: &mut RawClosed) {
+        // SAFETY: `tcp` is a `tcp_sock`.
+        unsafe {
+            to.bytes_sent = load(self.tcp, &TCP_BYTES_SENT);
+            to.bytes_acked = load(self.tcp, &TCP_BYTES_ACKED);
+            to.bytes_received = load(self.tcp, &TCP_BYTES_RECEIVED);
+        }
+    }
+
+    /// Inode number in sockfs: what `/proc/PID/fd` shows as `socket:[N]`. 0 once the socket is orphaned, before it is
+    /// accepted, and of a socket that no file refers to because the kernel itself uses it, which gets its mark.
+    #[inline(always)]
+    fn inode(self, marks: &mut u16) -> u64 {
         // SAFETY: typed loads from a full `sock`; null pointers on the way read zero.
         unsafe {
-            if SK_INO.load() != ABSENT {
-                return load(self.sock.0, &SK_INO);
-            }
             let socket: usize = load(self.sock.0, &SK_SOCKET);
             if socket == 0 {
                 return 0;
             }
             let file: usize = load(socket as *const u8, &SOCKET_FILE);
             if file == 0 {
+                *marks |= mark::KERNEL;
                 return 0;
+            }
+            if SK_INO.load() != ABSENT {
+                return load(self.sock.0, &SK_INO);
             }
             Typed::load_through(file as *const u8, &FILE_INODE, &INODE_INO)
         }

@@ -6,7 +6,7 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use resetmon_common::{
     layout::{LOST_RECEIVED, Receipt, received_index},
-    wire::{RawSegment, RawSocketRecord, direction, mark, receipt},
+    wire::{RawSegment, RawSocketRecord, direction, mark, receipt, trace},
 };
 
 use crate::{
@@ -31,7 +31,7 @@ fn tcp_receive_reset(ctx: BtfTracePointContext) -> i32 {
 
     let arrived = take_arrival(sock);
     let in_doubt = may_be_data_after_shutdown(sock, state);
-    let record = if in_doubt { record::get_or_create(sock) } else { record::get(sock) };
+    let record = record::get_or_create(sock);
     let fate = match arrived {
         Some(packet) if packet.flags & RST == 0 => {
             add_one(&RECEIVED, received_index(Receipt::Refuted, u32::from(state)));
@@ -39,7 +39,9 @@ fn tcp_receive_reset(ctx: BtfTracePointContext) -> i32 {
         }
         _ => tell(sock, state, in_doubt, arrived, record.as_deref()),
     };
-    if in_doubt && let Some(record) = record {
+    let Some(record) = record else { return 0 };
+    record.marks |= trace::TOLD;
+    if in_doubt {
         record.unproven_receive = if arrived.is_some() && fate != receipt::DISPROVEN { 0 } else { state };
         record.unproven_fate = fate;
     }

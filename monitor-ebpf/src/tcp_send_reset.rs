@@ -5,7 +5,7 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use resetmon_common::{
     layout::{LOST_REFUTED, LOST_SENT, REASON_UNAVAILABLE, Receipt, received_index, sent_index},
-    wire::{RawSocketRecord, direction, mark, receipt},
+    wire::{RawSocketRecord, direction, mark, receipt, trace},
 };
 
 use crate::{
@@ -17,31 +17,25 @@ use crate::{
     packet::Packet,
     reach::Typed,
     record,
-    sock::{FullSock, Sock, state},
+    sock::{Sock, state},
 };
 
 /// What the tracepoint was called with.
 #[derive(Clone, Copy)]
 struct Call {
     sock: Option<Sock>,
-    full: Option<FullSock>,
     packet: Option<Packet<Typed>>,
     reason: u32,
 }
 
 #[btf_tracepoint(function = "tcp_send_reset")]
 fn tcp_send_reset(ctx: BtfTracePointContext) -> i32 {
-    let sock = Sock::new(ctx.arg(0));
     let call = Call {
-        sock,
-        full: sock.and_then(Sock::full),
+        sock: Sock::new(ctx.arg(0)),
         packet: Packet::new(ctx.arg(1)),
         reason: if has(&HAS_REASON) { ctx.arg(2) } else { REASON_UNAVAILABLE },
     };
-    let record = match (call.sock, call.full) {
-        (Some(sock), Some(_)) => record::get(sock),
-        _ => None,
-    };
+    let record = call.sock.filter(|sock| sock.full().is_some()).and_then(record::get);
     let state = state_before(call, record.as_deref());
     log!(&ctx, "tcp_send_reset in state {} for reason {}", state, call.reason);
     add_one(&SENT, sent_index(call.reason, u32::from(state)));
@@ -53,15 +47,26 @@ fn tcp_send_reset(ctx: BtfTracePointContext) -> i32 {
     if !write(call, state, refuted != 0, record.as_deref()) {
         add_one(&LOST, LOST_SENT);
     }
-    if refuted != 0
-        && let Some(record) = record
-    {
+    let Some(record) = record else { return 0 };
+    record.marks |= trace::TOLD;
+    if call.aborts() {
+        record.marks |= trace::ABORTED;
+    }
+    if refuted != 0 {
         if record.unproven_fate == receipt::LOST {
             add_one(&LOST, LOST_REFUTED);
         }
         record.unproven_receive = 0;
     }
     0
+}
+
+impl Call {
+    /// `tcp_abort()` destroys a socket from outside: with its lock, and without changing its state before the reset.
+    #[inline(always)]
+    fn aborts(self) -> bool {
+        self.packet.is_none() && self.sock.is_some_and(|sock| sock.is_owned() && sock.state() != state::CLOSE)
+    }
 }
 
 /// The state before the reset: a socket that resets on close, or that `tcp_reset()` has just closed, reads CLOSE.
@@ -89,7 +94,7 @@ fn write(call: Call, state: u8, refutes: bool, record: Option<&RawSocketRecord>)
     // SAFETY: `reserve` has written the whole event.
     let event = unsafe { entry.assume_init_mut() };
     if let Some(sock) = call.sock {
-        event::write_sock(event, sock, call.full);
+        event::write_sock(event, sock, sock.full());
     }
     if let Some(packet) = call.packet {
         packet.write(&mut event.segment, &mut event.tuple);

@@ -9,7 +9,8 @@ use crate::{
     clock::Clock,
     decode::{DecodeError, Decoder},
     enrich::Enricher,
-    hold::{HOLD, Hold},
+    hold::{HOLD, Hold, Ownership, Released},
+    holders::{Holders, Scope},
     kernel::{
         counters::Counters,
         error::KernelError,
@@ -17,6 +18,7 @@ use crate::{
         probes::{ProbeOptions, Probes},
     },
     model::ResetEvent,
+    owner::{self, Holders as Answer},
 };
 
 /// What a capture needs to know.
@@ -56,6 +58,7 @@ impl Capture {
             clock,
             decoder,
             hold: Hold::default(),
+            holders: Holders::new(options.procfs.clone()),
             enricher,
             sequence: 0,
             told: 0,
@@ -117,6 +120,7 @@ struct Pipeline {
     clock: Clock,
     decoder: Decoder,
     hold: Hold,
+    holders: Holders,
     enricher: Enricher,
     sequence: u16,
     told: u64,
@@ -130,28 +134,70 @@ impl Pipeline {
             self.woken = true;
             return;
         }
+        let boot = self.clock.boot();
+        if let Some(mut closing) = self.decoder.closing(bytes, boot) {
+            self.enricher.enrich_process(&mut closing.process);
+            let told = self.hold.close(&closing);
+            self.told += told.len() as u64;
+            events.extend(told);
+            return;
+        }
         self.sequence = self.sequence.wrapping_add(1);
-        match self.decoder.decode(bytes, self.clock.boot(), self.sequence) {
+        match self.decoder.decode(bytes, boot, self.sequence) {
             Ok(mut decoded) => {
                 // A process that has just been refused may be gone in a moment: read about it before anything else.
+                let ownership = self.look(&mut decoded.event, Scope::Near);
                 self.enricher.enrich(&mut decoded.event);
-                let told = self.hold.take(decoded);
-                self.told += u64::from(told.is_some());
-                events.extend(told);
+                if let Some(released) = self.hold.take(decoded, ownership) {
+                    self.tell(released, events);
+                }
             }
             Err(error) => self.undecodable = Some(error),
         }
     }
 
+    /// Asks the open descriptors whose the socket is.
+    fn look(&mut self, event: &mut ResetEvent, scope: Scope) -> Ownership {
+        let Some(inode) = owner::asks_for_holders(event) else { return Ownership::Settled };
+        let (presumed, boot) = (event.process.as_ref(), self.clock.boot());
+        match self.holders.look(inode, presumed, event.time, boot, scope) {
+            Answer::Found(holders) => {
+                owner::settle(event, holders);
+                Ownership::Settled
+            }
+            Answer::Unknown { has_children } if scope == Scope::Everywhere => {
+                owner::give_up(event, has_children);
+                Ownership::Settled
+            }
+            Answer::Nobody if scope == Scope::Everywhere => {
+                owner::give_up(event, true);
+                Ownership::Settled
+            }
+            Answer::Nobody | Answer::Unknown { .. } => Ownership::InDoubt,
+        }
+    }
+
+    fn tell(&mut self, released: Released, events: &mut Vec<ResetEvent>) {
+        let Released { mut event, ownership } = released;
+        if ownership == Ownership::InDoubt {
+            self.look(&mut event, Scope::Everywhere);
+            self.enricher.enrich(&mut event);
+        }
+        self.told += 1;
+        events.push(event);
+    }
+
     fn release(&mut self, events: &mut Vec<ResetEvent>) {
-        let before = events.len();
-        events.extend(self.hold.release(self.clock.now()));
-        self.told += (events.len() - before) as u64;
+        let released: Vec<_> = self.hold.release(self.clock.now()).collect();
+        for released in released {
+            self.tell(released, events);
+        }
     }
 
     fn finish(&mut self, events: &mut Vec<ResetEvent>) {
-        let before = events.len();
-        events.extend(self.hold.finish());
-        self.told += (events.len() - before) as u64;
+        let released: Vec<_> = self.hold.finish().collect();
+        for released in released {
+            self.tell(released, events);
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Wire bytes → [`ResetEvent`]. Total: any bytes give an event or an error. Knows how the kernel's fields become what a
-//! user relies on — state, errno, unread and unacknowledged bytes, the owner — and nothing of how they were captured.
+//! user relies on — state, errno, unread and unacknowledged bytes — and nothing of how they were captured. Whose the
+//! socket is, as far as the kernel tells, is read in `owner`.
+
+mod owner;
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -9,16 +12,16 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use resetmon_common::wire::{
-    PF_KTHREAD, RawAddress, RawOwner, RawResetEvent, RawSegment, RawTask, SOCK_DEAD, SOCK_KEEPOPEN,
-    SOCK_LINGER, direction, hook, mark, origin, role,
+    RawAddress, RawClosing, RawOwner, RawResetEvent, RawSegment, RawTask, SOCK_DEAD, SOCK_KEEPOPEN,
+    SOCK_LINGER, direction, hook, mark, role,
 };
 use zerocopy::FromBytes as _;
 
 use crate::{
     model::{
         Direction, Errno, FourTuple, ResetEvent, TcpState,
-        connection::{AcceptQueue, Connection, Figures, Role, Socket},
-        process::{OwnerFrom, Process},
+        connection::{AcceptQueue, Connection, Figures, Gone, Role, Socket},
+        process::Process,
         segment::{NetfilterHook, Segment, TcpFlags},
     },
     reason::ReasonNames,
@@ -73,7 +76,22 @@ pub enum DecodeError {
     Direction(u8),
 }
 
+/// The end of a socket that was reset: who closed it was the last to hold it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Closing {
+    /// Identity of the socket.
+    pub socket: SocketId,
+    /// Who closed it.
+    pub process: Process,
+}
+
 impl Decoder {
+    /// Reads the message that a socket is closed; `None` when the bytes are none.
+    pub fn closing(&self, bytes: &[u8], boot: Timestamp) -> Option<Closing> {
+        let raw = RawClosing::read_from_bytes(bytes).ok()?;
+        Some(Closing { socket: SocketId(raw.socket), process: process(&raw.task, boot) })
+    }
+
     /// Reads one event. `boot` is when the host started, on the wall clock as it is now.
     pub fn decode(&self, bytes: &[u8], boot: Timestamp, sequence: u16) -> Result<Decoded, DecodeError> {
         let raw =
@@ -126,14 +144,15 @@ impl Reading<'_> {
             process,
             owner_from,
             connection: self.connection(),
+            gone: self.gone(),
             trigger: self.trigger(),
             rst: self.rst(),
             netfilter_hook: netfilter_hook(raw.netfilter_hook),
             socket: self.is_full().then(|| self.socket()),
             acting: self.acting(),
-            actor: None,
+            actor: self.actor(),
             other_holders: Vec::new(),
-            exit: None,
+            exit: self.exit(),
             cgroup: None,
             workload: None,
             counterpart: None,
@@ -204,64 +223,26 @@ impl Reading<'_> {
         self.has_flag(SOCK_KEEPOPEN).then_some(Errno::TimedOut) // tcp_keepalive_timer()
     }
 
-    fn owner(&self) -> (Option<Process>, OwnerFrom) {
-        let owner = &self.raw.owner;
-        let recorded = match owner.origin {
-            origin::CONNECT => OwnerFrom::Connect,
-            origin::LISTEN => OwnerFrom::Listen,
-            origin::ACTED => OwnerFrom::Current,
-            origin::ACCEPT => OwnerFrom::Accept,
-            _ => OwnerFrom::None,
-        };
-        let inherited = recorded == OwnerFrom::Listen && self.state() != Some(TcpState::Listen);
-        if (recorded == OwnerFrom::None || inherited)
-            && self.current_is_owner()
-            && self.raw.current.tgid != owner.task.tgid
-        {
-            return (Some(self.process(&self.raw.current)), OwnerFrom::Current);
-        }
-        if recorded == OwnerFrom::None {
-            return (None, OwnerFrom::None);
-        }
-        let from = if self.has(mark::CLOSED) { OwnerFrom::Recent } else { recorded };
-        (Some(self.process(&owner.task)), from)
-    }
-
-    /// Whether the kernel proves that the current task uses the socket as its own: it holds the socket's lock in
-    /// process context, and it is not `tcp_abort()`, which works on the sockets of others and leaves their state alone.
-    fn current_is_owner(&self) -> bool {
-        let at_work =
-            self.acting().is_some() && !self.has(mark::MPTCP) && self.raw.current.flags & PF_KTHREAD == 0;
-        let closed = self.state_at_event() == Some(TcpState::Close);
-        at_work
-            && match self.direction {
-                Direction::Sent if self.is_active() => closed,
-                Direction::Sent => true,
-                Direction::Received => !closed,
-            }
-    }
-
-    /// The task under whose lock the socket was; a listener answers packets without one.
-    fn acting(&self) -> Option<Process> {
-        let listening = self.state_at_event() == Some(TcpState::Listen);
-        (self.is_full() && self.has(mark::OWNED) && !listening).then(|| self.process(&self.raw.current))
-    }
-
     fn process(&self, task: &RawTask) -> Process {
-        Process {
-            pid: task.tgid,
-            started: Duration::from_nanos(task.start_time),
-            start_time: after(self.boot, task.start_time),
-            comm: comm(&task.comm),
-            uid: task.uid,
-            details: None,
-        }
+        process(task, self.boot)
+    }
+
+    fn gone(&self) -> Option<Gone> {
+        let raw = self.raw;
+        self.has(mark::CLOSED).then(|| Gone {
+            was_listener: self.has(mark::LISTENER),
+            since: Duration::from_nanos(raw.time.saturating_sub(raw.closed_at)),
+            bytes_sent: raw.bytes_sent,
+            bytes_acked: raw.bytes_acked,
+            bytes_received: raw.bytes_received,
+        })
     }
 
     fn connection(&self) -> Option<Connection> {
         let raw = self.raw;
         let connected = self.is_full() && self.state() != Some(TcpState::Listen);
-        (connected || self.has(mark::CLOSED)).then(|| Connection {
+        let was_connected = self.has(mark::CLOSED) && !self.has(mark::LISTENER);
+        (connected || was_connected).then(|| Connection {
             role: role_of(&raw.owner),
             age: (raw.established_at != 0)
                 .then(|| Duration::from_nanos(raw.time.saturating_sub(raw.established_at))),
@@ -347,7 +328,19 @@ impl Reading<'_> {
             accept_queue: (self.state_at_event() == Some(TcpState::Listen))
                 .then_some(AcceptQueue { length: raw.ack_backlog, limit: raw.max_ack_backlog }),
             mptcp: self.has(mark::MPTCP),
+            kernel: self.is_of_kernel(),
         }
+    }
+}
+
+fn process(task: &RawTask, boot: Timestamp) -> Process {
+    Process {
+        pid: task.tgid,
+        started: Duration::from_nanos(task.start_time),
+        start_time: after(boot, task.start_time),
+        comm: comm(&task.comm),
+        uid: task.uid,
+        details: None,
     }
 }
 

@@ -51,7 +51,15 @@ impl Enricher {
 
     /// Adds to an event what `/proc` knows about its processes.
     pub fn enrich(&mut self, event: &mut ResetEvent) {
-        for process in event.process.iter_mut().chain(event.acting.iter_mut()) {
+        let processes = event.process.iter_mut().chain(&mut event.acting).chain(&mut event.actor);
+        for process in processes.chain(&mut event.other_holders) {
+            self.enrich_process(process);
+        }
+    }
+
+    /// Adds to a process what `/proc` knows about it, and has not told before.
+    pub fn enrich_process(&mut self, process: &mut Process) {
+        if process.details.is_none() {
             process.details = self.details(process);
         }
     }

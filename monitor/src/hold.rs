@@ -1,65 +1,115 @@
-//! Hold and cancel. `tcp_receive_reset` also fires when no RST came but data after a shutdown; the kernel then sends a
-//! reset for the same socket at once. An unproven received reset is held for a moment: a refuting sent one takes its
-//! place, otherwise it is let go as what it claims to be. Pure; time is that of the events.
+//! Events that wait a moment for a word from the kernel, which follows within microseconds or not at all. A received
+//! reset that is not proven waits to be refuted: `tcp_receive_reset` also fires when no RST came but data after a shutdown,
+//! and a sent reset of the same socket follows. A reset whose owner is in doubt waits for the socket to be closed, which
+//! tells who held it last. Pure; time is that of the events.
 
 use std::{collections::VecDeque, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    decode::{Claim, Decoded, SocketId},
+    decode::{Claim, Closing, Decoded, SocketId},
     model::ResetEvent,
+    owner,
 };
 
-/// How long an unproven received reset is held. The refutation follows within microseconds on the same CPU, or as soon
-/// as a preempted task runs again.
+/// How long an event is held. The word follows on the same CPU, or as soon as a preempted task runs again.
 pub const HOLD: Duration = Duration::from_millis(20);
 
 /// Most events held at once; the oldest is let go early beyond that.
 pub const LIMIT: usize = 4096;
 
-/// Unproven events that wait for their refutation, in order of time.
+/// Whether the owner of an event's socket is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// It is, as far as it ever will be.
+    Settled,
+    /// Who closes the socket may be another one.
+    InDoubt,
+}
+
+/// An event that is let go, and what it still lacks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Released {
+    /// The event.
+    pub event: ResetEvent,
+    /// In doubt when the socket was not closed meanwhile.
+    pub ownership: Ownership,
+}
+
+/// Events that wait, in order of time.
 #[derive(Debug, Default)]
 pub struct Hold {
-    waiting: VecDeque<(Option<SocketId>, ResetEvent)>,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    socket: Option<SocketId>,
+    event: ResetEvent,
+    proven: bool,
+    ownership: Ownership,
+}
+
+impl Waiting {
+    fn released(self) -> Released {
+        Released { event: self.event, ownership: self.ownership }
+    }
 }
 
 impl Hold {
     /// Takes one event; gives the event that may be told now, if there is one.
-    pub fn take(&mut self, decoded: Decoded) -> Option<ResetEvent> {
-        match decoded.claim {
-            Claim::Stands => Some(decoded.event),
-            Claim::Unproven => {
-                self.waiting.push_back((decoded.socket, decoded.event));
-                (self.waiting.len() > LIMIT)
-                    .then(|| self.waiting.pop_front())
-                    .flatten()
-                    .map(|(_, event)| event)
-            }
-            Claim::Refutes => {
-                // The latest one: an earlier event of the same address belongs to a socket that is gone.
-                if let Some(at) = self.waiting.iter().rposition(|(socket, _)| *socket == decoded.socket) {
-                    self.waiting.remove(at);
-                }
-                Some(decoded.event)
+    pub fn take(&mut self, decoded: Decoded, ownership: Ownership) -> Option<Released> {
+        if decoded.claim == Claim::Refutes {
+            // The latest one: an earlier event of the same address belongs to a socket that is gone.
+            let unproven = |waiting: &Waiting| !waiting.proven && waiting.socket == decoded.socket;
+            if let Some(at) = self.waiting.iter().rposition(unproven) {
+                self.waiting.remove(at);
             }
         }
+        let proven = decoded.claim != Claim::Unproven;
+        let waiting = Waiting { socket: decoded.socket, event: decoded.event, proven, ownership };
+        if proven && ownership == Ownership::Settled {
+            return Some(waiting.released());
+        }
+        self.waiting.push_back(waiting);
+        if self.waiting.len() > LIMIT { self.waiting.pop_front().map(Waiting::released) } else { None }
+    }
+
+    /// A socket is closed: settles the events of it that wait, and gives those that wait for nothing else.
+    pub fn close(&mut self, closing: &Closing) -> Vec<ResetEvent> {
+        let mut told = Vec::new();
+        let mut at = 0;
+        while let Some(waiting) = self.waiting.get_mut(at) {
+            if waiting.socket != Some(closing.socket) || waiting.ownership == Ownership::Settled {
+                at += 1;
+                continue;
+            }
+            owner::closed_by(&mut waiting.event, &closing.process);
+            waiting.ownership = Ownership::Settled;
+            if waiting.proven {
+                told.extend(self.waiting.remove(at).map(|waiting| waiting.event));
+            } else {
+                at += 1;
+            }
+        }
+        told
     }
 
     /// Events that have waited long enough at `now`, oldest first.
-    pub fn release(&mut self, now: Timestamp) -> impl Iterator<Item = ResetEvent> + '_ {
+    pub fn release(&mut self, now: Timestamp) -> impl Iterator<Item = Released> + '_ {
         std::iter::from_fn(move || {
-            let (_, oldest) = self.waiting.front()?;
-            (now.duration_since(oldest.time) >= hold())
+            let oldest = self.waiting.front()?;
+            (now.duration_since(oldest.event.time) >= hold())
                 .then(|| self.waiting.pop_front())
                 .flatten()
-                .map(|(_, event)| event)
+                .map(Waiting::released)
         })
     }
 
     /// Everything that waits, oldest first: nothing more will come.
-    pub fn finish(&mut self) -> impl Iterator<Item = ResetEvent> + '_ {
-        self.waiting.drain(..).map(|(_, event)| event)
+    pub fn finish(&mut self) -> impl Iterator<Item = Released> + '_ {
+        self.waiting.drain(..).map(Waiting::released)
     }
 
     /// Whether anything waits.

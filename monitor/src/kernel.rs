@@ -11,6 +11,7 @@ pub mod privilege;
 
 mod optional;
 pub mod probes;
+pub mod seed;
 pub mod selection;
 pub mod status;
 

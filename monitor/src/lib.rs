@@ -8,6 +8,7 @@ pub mod reason;
 
 pub mod decode;
 pub mod hold;
+pub mod owner;
 
 pub mod filter;
 pub mod output;
@@ -21,6 +22,8 @@ pub mod capture;
 pub mod clock;
 #[cfg(feature = "bpf")]
 pub mod enrich;
+#[cfg(feature = "bpf")]
+pub mod holders;
 
 #[cfg(feature = "bpf")]
 pub mod cli;

@@ -11,7 +11,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use jiff::Timestamp;
 
 use self::{
-    connection::{Connection, Socket},
+    connection::{Connection, Gone, Socket},
     process::{Exit, OwnerFrom, Process},
     segment::{NetfilterHook, Segment},
     workload::Workload,
@@ -42,6 +42,8 @@ pub struct ResetEvent {
     pub owner_from: OwnerFrom,
     /// Figures of the connection; `None` when there was none.
     pub connection: Option<Connection>,
+    /// The connection or listener that was there before; `None` when the socket is there, or nothing is remembered.
+    pub gone: Option<Gone>,
     /// The packet that a sent reset answers.
     pub trigger: Option<Segment>,
     /// The received RST, where a probe saw it.

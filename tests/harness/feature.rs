@@ -131,6 +131,17 @@ pub fn sees_resets_without_socket() -> bool {
     Feature::SendResetWithoutSocket.is_here() || Path::new(KPROBES).exists()
 }
 
+/// How the owner of an accepted connection is known while it holds the connection: it was seen to accept it, or found by
+/// its descriptor.
+pub fn owner_from_accept() -> &'static str {
+    if Path::new(KPROBES).exists() { "accept" } else { "holder" }
+}
+
+/// The same, of one that closes the connection: without having been seen to accept, it is the current task.
+pub fn owner_from_close() -> &'static str {
+    if Path::new(KPROBES).exists() { "accept" } else { "current" }
+}
+
 /// What events of the running kernel have as `kernel_reason` for a reset with this reason.
 #[track_caller]
 pub fn kernel_reason(name: &str) -> Value {

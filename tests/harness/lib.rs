@@ -23,7 +23,8 @@ pub use self::{
     agent::{Agent, Response, get},
     family::Family,
     feature::{
-        Feature, Version, kernel_reason, reason_label, requires, requires_probe, sees_resets_without_socket,
+        Feature, Version, kernel_reason, owner_from_accept, owner_from_close, reason_label, requires,
+        requires_probe, sees_resets_without_socket,
     },
     metrics::Metrics,
     netns::Netns,

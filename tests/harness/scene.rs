@@ -84,13 +84,6 @@ impl Scene {
         self.watch.expect(&merged([self.server_end(), owner(&self.server), members]))
     }
 
-    /// The event that the server's end must have though no process owns it: `members` and what is known anyway.
-    #[track_caller]
-    pub fn expect_at_nobody(&self, members: Value) -> Value {
-        let nobody = json!({"process": null, "owner_from": "none"});
-        self.watch.expect(&merged([self.server_end(), nobody, members]))
-    }
-
     /// In this network namespace `sent` resets were sent and `received` received, and no more.
     #[track_caller]
     pub fn expect_total(&self, sent: usize, received: usize) {

@@ -50,7 +50,8 @@ fn a_thousand_refused_connections() {
         "kernel_reason": kernel_reason("NO_SOCKET"),
         "state": null,
         "netns": netns.inode(),
-        "process": null,
+        "process": {"pid": std::process::id()},
+        "owner_from": "recent",
     });
     let received_here = json!({
         "direction": "received",

@@ -69,7 +69,8 @@ fn each_end_in_its_own_namespace() {
                 "state": null,
                 "local": endpoint(server_at),
                 "netns": right.inode(),
-                "process": null,
+                "owner_from": "recent",
+                "process": {"pid": server.pid()},
             }));
         }
         watch.expect(&json!({

@@ -1,10 +1,11 @@
-//! A connection to a port where nobody listens: no socket sends the reset, and the connecting one receives it.
+//! A connection to a port where nobody listens any more, or ever did: no socket sends the reset, and the connecting one receives it.
 
-use resetmon_tests::{Family, Scene, kernel_reason, sees_resets_without_socket};
+use resetmon_tests::{Family, Netns, Scene, Watch, kernel_reason, sees_resets_without_socket};
 use serde_json::json;
 
 use crate::host;
 
+/// The port's last owner is known for a while, though no socket sends the reset.
 fn check(family: Family) {
     let _host = host::shared();
     let mut scene = Scene::new(family);
@@ -13,11 +14,12 @@ fn check(family: Family) {
 
     let sees_sender = sees_resets_without_socket();
     if sees_sender {
-        scene.expect_at_nobody(json!({
+        scene.expect_at_server(json!({
             "direction": "sent",
             "kernel_reason": kernel_reason("NO_SOCKET"),
             "state": null,
             "errno": null,
+            "owner_from": "recent",
             "connection": null,
         }));
     }
@@ -45,4 +47,25 @@ fn ipv6() {
 #[test]
 fn v4_mapped() {
     check(Family::Mapped);
+}
+
+#[test]
+fn where_nobody_ever_listened() {
+    let _host = host::shared();
+    let netns = Netns::new();
+    let watch = Watch::start();
+    let mut client = netns.actor("test-client");
+    client.fails("connect 127.0.0.1:7", "ECONNREFUSED");
+    let port = json!({"addr": "127.0.0.1", "port": 7});
+    if sees_resets_without_socket() {
+        watch.expect(&json!({
+            "direction": "sent",
+            "netns": netns.inode(),
+            "local": port,
+            "process": null,
+            "owner_from": "none",
+        }));
+    }
+    let client = json!({"pid": client.pid()});
+    watch.expect(&json!({"direction": "received", "netns": netns.inode(), "peer": port, "process": client}));
 }

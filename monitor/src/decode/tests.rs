@@ -12,7 +12,11 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::{Claim, DecodeError, Decoded, Decoder};
 use crate::{
-    model::{Errno, Family, Reason, TcpState, connection::Role, process::OwnerFrom},
+    model::{
+        Errno, Family, Reason, TcpState,
+        connection::Role,
+        process::{Exit, OwnerFrom},
+    },
     reason::ReasonNames,
 };
 
@@ -200,11 +204,13 @@ fn owner_is_proven_or_recorded_or_nobody() {
     // The worker that closes an accepted connection is its owner, not the one that called listen.
     check(&sent_on_close(), (Some(43), OwnerFrom::Current));
     check(&RawResetEvent { owner: nobody, ..sent_on_close() }, (Some(43), OwnerFrom::Current));
-    // Whoever connected stays the owner.
-    check(&RawResetEvent { owner: client, ..sent_on_close() }, (Some(42), OwnerFrom::Connect));
+    // Nobody else holds a socket that is closed as a whole: not even who connected it.
+    check(&RawResetEvent { owner: client, ..sent_on_close() }, (Some(43), OwnerFrom::Current));
+    check(&RawResetEvent { owner: client, shutdown: 0, ..sent_on_close() }, (Some(42), OwnerFrom::Connect));
     // In softirq current is whoever was on the CPU.
     let softirq = |raw: RawResetEvent| RawResetEvent { marks: raw.marks & !mark::OWNED, ..raw };
-    check(&softirq(RawResetEvent { owner: nobody, ..sent_on_close() }), (None, OwnerFrom::None));
+    let orphan = RawResetEvent { owner: nobody, sk_flags: 1 << SOCK_DEAD, ..sent_on_close() };
+    check(&softirq(orphan), (None, OwnerFrom::None));
     // tcp_abort() leaves the state alone: current is the killer.
     let abort =
         RawResetEvent { state_at_event: TcpState::Established as u8, owner: nobody, ..sent_on_close() };
@@ -223,6 +229,64 @@ fn owner_is_proven_or_recorded_or_nobody() {
     // A connection that is gone has its last owner.
     let gone = RawResetEvent { marks: mark::CLOSED, socket: 0, ..sent_on_close() };
     check(&gone, (Some(42), OwnerFrom::Recent));
+    // One that was never accepted belongs to who listened; without a record, to who closes the listener.
+    let unaccepted = softirq(sent_on_close());
+    check(&unaccepted, (Some(42), OwnerFrom::Listen));
+    check(&RawResetEvent { sk_flags: 0, owner: nobody, ..unaccepted }, (Some(43), OwnerFrom::Current));
+    // A thread of the kernel's connected, or the kernel itself uses the socket.
+    let of_kernel = RawOwner { task: kernel_thread, ..client };
+    check(&RawResetEvent { owner: of_kernel, ..received() }, (None, OwnerFrom::None));
+    let marks = received().marks | mark::KERNEL;
+    check(&RawResetEvent { owner: client, marks, ..received() }, (None, OwnerFrom::None));
+    check(
+        &RawResetEvent { owner: client, marks: marks | mark::MPTCP, ..received() },
+        (Some(42), OwnerFrom::Connect),
+    );
+    let seeded = RawOwner { origin: origin::SEED, ..client };
+    check(&RawResetEvent { owner: seeded, ..received() }, (Some(42), OwnerFrom::Seed));
+}
+
+#[test]
+fn actors_are_not_owners() {
+    fn check(raw: &RawResetEvent, expected: Option<u32>) {
+        assert_eq!(decode(raw).event.actor.map(|process| process.pid), expected, "{raw:?}");
+    }
+    let abort = RawResetEvent { state_at_event: TcpState::Established as u8, ..sent_on_close() };
+    check(&abort, Some(43));
+    check(&RawResetEvent { current: task(42, "server"), ..abort }, None);
+    check(&sent_on_close(), None);
+    check(&received(), None);
+    // Somebody else closes the listener that a connection waits at.
+    let unaccepted = RawResetEvent { marks: sent_on_close().marks & !mark::OWNED, ..sent_on_close() };
+    check(&unaccepted, Some(43));
+    check(&RawResetEvent { current: task(42, "server"), ..unaccepted }, None);
+}
+
+#[test]
+fn how_the_owner_ended() {
+    fn check(exit_code: u16, marks: u16, expected: Option<Exit>) {
+        let raw = RawResetEvent { exit_code, marks: sent_on_close().marks | marks, ..sent_on_close() };
+        assert_eq!(decode(&raw).event.exit, expected);
+        assert_eq!(decode(&RawResetEvent { direction: direction::RECEIVED, ..raw }).event.exit, None);
+    }
+    check(9, mark::EXITED, Some(Exit::Signal(9)));
+    check(0x8b, mark::EXITED, Some(Exit::Signal(11)));
+    check(3 << 8, mark::EXITED, Some(Exit::Code(3)));
+    check(0, mark::EXITED, Some(Exit::Code(0)));
+    check(9, 0, None);
+}
+
+#[test]
+fn what_is_remembered_of_a_socket_that_is_gone() {
+    let raw = RawResetEvent { marks: mark::CLOSED, closed_at: 600, time: 1000, socket: 0, ..sent_on_close() };
+    let event = decode(&raw).event;
+    let gone = event.gone.expect("something");
+    assert_eq!((gone.was_listener, gone.since), (false, Duration::from_nanos(400)));
+    assert!(event.connection.is_some());
+    let event = decode(&RawResetEvent { marks: mark::CLOSED | mark::LISTENER, ..raw }).event;
+    assert!(event.gone.expect("something").was_listener);
+    assert_eq!(event.connection, None);
+    assert_eq!(decode(&received()).event.gone, None);
 }
 
 #[test]

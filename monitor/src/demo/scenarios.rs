@@ -69,12 +69,14 @@ const fn received(state: TcpState, whose: Who) -> Expected {
     Expected { direction: Received, state: Some(state), reason: None, whose: Some(whose) }
 }
 
-const REFUSED: &[Expected] = &[sent("NO_SOCKET", None, None), received(TcpState::SynSent, Who::Client)];
+/// The port belongs to who listened there last.
+const REFUSED: &[Expected] =
+    &[sent("NO_SOCKET", None, Some(Who::Server)), received(TcpState::SynSent, Who::Client)];
 
 /// Every scenario, in the order in which they are played.
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
-        title: "A client connects to a port where nobody listens: connect() fails with ECONNREFUSED.",
+        title: "A client connects to a port where nobody listens any more: connect() fails with ECONNREFUSED.",
         steps: &[
             server("listen 127.0.0.1:0"),
             server("close-listener"),

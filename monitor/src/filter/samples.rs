@@ -46,6 +46,7 @@ pub(crate) fn bare(direction: Direction, local: &str, peer: &str) -> ResetEvent 
         process: None,
         owner_from: OwnerFrom::None,
         connection: None,
+        gone: None,
         trigger: None,
         rst: None,
         netfilter_hook: None,

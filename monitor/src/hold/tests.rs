@@ -2,12 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
-use resetmon_common::wire::{RawResetEvent, direction, mark};
+use resetmon_common::wire::{RawClosing, RawResetEvent, RawTask, direction, mark};
 use zerocopy::IntoBytes as _;
 
-use super::{HOLD, Hold, LIMIT};
+use super::{
+    HOLD, Hold, LIMIT,
+    Ownership::{InDoubt, Settled},
+    Released,
+};
 use crate::{
-    decode::{Decoded, Decoder},
+    decode::{Closing, Decoded, Decoder},
     model::{Direction, ResetEvent},
     reason::ReasonNames,
 };
@@ -40,17 +44,17 @@ fn later(milliseconds: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_millis(milliseconds)
 }
 
-fn directions(events: &[ResetEvent]) -> Vec<Direction> {
-    events.iter().map(|event| event.direction).collect()
+fn directions(events: &[Released]) -> Vec<Direction> {
+    events.iter().map(|released| released.event.direction).collect()
 }
 
 #[test]
 fn a_refuted_receipt_is_never_told() {
     let mut hold = Hold::default();
-    assert!(hold.take(unproven(1, later(0))).is_none());
-    assert!(hold.take(unproven(2, later(0))).is_none());
-    let told = hold.take(refuting(1, later(0))).expect("the sent reset");
-    assert_eq!(told.direction, Direction::Sent);
+    assert!(hold.take(unproven(1, later(0)), Settled).is_none());
+    assert!(hold.take(unproven(2, later(0)), Settled).is_none());
+    let told = hold.take(refuting(1, later(0)), Settled).expect("the sent reset");
+    assert_eq!(told.event.direction, Direction::Sent);
     let rest: Vec<_> = hold.release(later(1000)).collect();
     assert_eq!(directions(&rest), [Direction::Received]);
     assert!(hold.is_empty());
@@ -59,7 +63,7 @@ fn a_refuted_receipt_is_never_told() {
 #[test]
 fn an_unproven_receipt_is_told_when_its_time_has_come() {
     let mut hold = Hold::default();
-    assert!(hold.take(unproven(1, later(0))).is_none());
+    assert!(hold.take(unproven(1, later(0)), Settled).is_none());
     let wait = i64::try_from(HOLD.as_millis()).expect("fits");
     assert_eq!(hold.release(later(wait - 1)).count(), 0);
     assert_eq!(hold.release(later(wait)).count(), 1);
@@ -67,13 +71,47 @@ fn an_unproven_receipt_is_told_when_its_time_has_come() {
 
 #[test]
 fn what_stands_is_told_at_once() {
-    assert!(Hold::default().take(plain(1, later(0))).is_some());
+    assert!(Hold::default().take(plain(1, later(0)), Settled).is_some());
+}
+
+fn closing(socket: u64, pid: u32) -> Closing {
+    let task = RawTask { tgid: pid, ..RawTask::default() };
+    let decoder = Decoder { reasons: ReasonNames::default(), tick: std::time::Duration::from_millis(4) };
+    let raw = RawClosing { socket, task };
+    decoder.closing(raw.as_bytes(), Timestamp::UNIX_EPOCH).expect("a closing")
+}
+
+fn owners(events: &[ResetEvent]) -> Vec<Option<u32>> {
+    events.iter().map(|event| event.process.as_ref().map(|process| process.pid)).collect()
+}
+
+#[test]
+fn an_owner_in_doubt_is_settled_by_who_closes() {
+    let mut hold = Hold::default();
+    assert!(hold.take(plain(1, later(0)), InDoubt).is_none());
+    assert!(hold.take(plain(2, later(0)), InDoubt).is_none());
+    assert_eq!(owners(&hold.close(&closing(3, 10))), []);
+    assert_eq!(owners(&hold.close(&closing(1, 11))), [Some(11)]);
+    let rest: Vec<_> = hold.release(later(1000)).collect();
+    assert_eq!(rest.iter().map(|released| released.ownership).collect::<Vec<_>>(), [InDoubt]);
+}
+
+#[test]
+fn what_is_settled_and_not_proven_waits_on() {
+    let mut hold = Hold::default();
+    assert!(hold.take(unproven(1, later(0)), InDoubt).is_none());
+    assert_eq!(owners(&hold.close(&closing(1, 11))), []);
+    let released: Vec<_> = hold.release(later(1000)).collect();
+    assert_eq!(released[0].ownership, Settled);
+    assert_eq!(owners(&[released[0].event.clone()]), [Some(11)]);
 }
 
 #[test]
 fn the_number_held_is_bounded_and_nothing_is_dropped() {
     let mut hold = Hold::default();
-    let told = (0..LIMIT + 10).filter_map(|socket| hold.take(unproven(socket as u64 + 1, later(0)))).count();
+    let told = (0..LIMIT + 10)
+        .filter_map(|socket| hold.take(unproven(socket as u64 + 1, later(0)), Settled))
+        .count();
     assert_eq!(told, 10);
     assert_eq!(hold.finish().count(), LIMIT);
 }
@@ -82,16 +120,22 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_event_is_told_once_or_refuted(steps in prop::collection::vec((0..3_u8, 1..4_u64, any::<bool>()), 0..200)) {
+    fn every_event_is_told_once_or_refuted(steps in prop::collection::vec((0..5_u8, 1..4_u64, any::<bool>()), 0..200)) {
         let mut hold = Hold::default();
-        let (mut told, mut open, mut refuted) = (0, [0_usize; 4], 0);
+        let (mut told, mut taken, mut open, mut refuted) = (0, 0, [0_usize; 4], 0);
         for (index, (kind, socket, wait)) in steps.iter().enumerate() {
             let at = later(i64::try_from(index).expect("fits"));
             let slot = usize::try_from(*socket).expect("fits");
+            if *kind == 4 {
+                told += hold.close(&closing(*socket, 1)).len();
+                continue;
+            }
+            taken += 1;
             told += match kind {
-                0 => { open[slot] += 1; hold.take(unproven(*socket, at)) }
-                1 => { if open[slot] > 0 { open[slot] -= 1; refuted += 1; } hold.take(refuting(*socket, at)) }
-                _ => hold.take(plain(*socket, at)),
+                0 => { open[slot] += 1; hold.take(unproven(*socket, at), Settled) }
+                1 => { if open[slot] > 0 { open[slot] -= 1; refuted += 1; } hold.take(refuting(*socket, at), Settled) }
+                2 => hold.take(plain(*socket, at), InDoubt),
+                _ => hold.take(plain(*socket, at), Settled),
             }.iter().count();
             if *wait {
                 let released = hold.release(later(1_000_000)).count();
@@ -100,6 +144,6 @@ proptest! {
             }
         }
         told += hold.finish().count();
-        assert_eq!(told + refuted, steps.len());
+        assert_eq!(told + refuted, taken);
     }
 }

@@ -10,6 +10,7 @@ use aya::{
 
 use super::{
     layout::Features,
+    seed::{self, Seeded},
     selection::{Asked, ProbeSelection},
     status::{Mechanism, Outcome, ProbeNeed, ProbeStatus},
 };
@@ -31,6 +32,14 @@ pub(super) struct OptionalProbe {
 
 /// Every optional probe.
 pub(super) const OPTIONAL: &[OptionalProbe] = &[
+    OptionalProbe {
+        name: "task_file",
+        need: ProbeNeed::Optional,
+        gives: "who owns sockets that are older than resetmon",
+        module: None,
+        objection: |_| None,
+        programs: &[(Mechanism::Iterator, "task_file")],
+    },
     OptionalProbe {
         name: "tcp_reset",
         need: ProbeNeed::Optional,
@@ -168,8 +177,14 @@ fn try_in_turn(ebpf: &mut Ebpf, btf: Option<&Btf>, probe: &OptionalProbe, asked:
         {
             return Outcome::Waiting { module };
         }
-        match attach_one(ebpf, btf, *mechanism, program, probe.name) {
-            Ok(()) => return Outcome::Attached(*mechanism),
+        let outcome = match mechanism {
+            Mechanism::Iterator => run(ebpf, btf, program).map(Outcome::Ran),
+            _ => {
+                attach_one(ebpf, btf, *mechanism, program, probe.name).map(|()| Outcome::Attached(*mechanism))
+            }
+        };
+        match outcome {
+            Ok(outcome) => return outcome,
             Err(error) => reasons.push(reason(*mechanism, &error)),
         }
     }
@@ -196,6 +211,11 @@ fn is_built_in(function: &str) -> bool {
 
 fn has_kprobes() -> bool {
     Path::new("/sys/bus/event_source/devices/kprobe/type").exists()
+}
+
+fn run(ebpf: &mut Ebpf, btf: Option<&Btf>, program: &str) -> Result<Seeded, ProgramError> {
+    let program = ebpf.program_mut(program).ok_or(ProgramError::NotLoaded)?;
+    seed::run(program.try_into()?, btf.ok_or(ProgramError::NotLoaded)?)
 }
 
 fn attach_one(
@@ -232,6 +252,7 @@ fn attach_one(
             }
             program.attach(function, 0)?;
         }
+        Mechanism::Iterator => return Err(ProgramError::UnexpectedProgramType),
     }
     Ok(())
 }

@@ -33,14 +33,12 @@ use super::{
 pub const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
 
 /// Tracepoints that must be attached, by the name of the program as well, and what they give.
-const REQUIRED: [(&str, &str); 3] = [
+const REQUIRED: [(&str, &str); 4] = [
     ("inet_sock_set_state", "who owns a socket, and since when it is connected"),
     ("tcp_receive_reset", "resets that hit this host's sockets"),
     ("tcp_send_reset", "resets that this host sends"),
+    ("tcp_destroy_sock", "who closes a socket that was reset, and when its record can be forgotten"),
 ];
-
-/// The one that is needed as well where records are kept by socket address.
-const FORGETTING: (&str, &str) = ("tcp_destroy_sock", "that a socket's record ends with the socket");
 
 /// The one that tells of modules, while a probe waits for one.
 const WAKING: &str = "module_load";
@@ -223,9 +221,8 @@ fn attach(
     selection: &ProbeSelection,
 ) -> Result<Vec<ProbeStatus>, KernelError> {
     let btf = Btf::from_sys_fs().map_err(|error| KernelError::Object(error.into()))?;
-    let forgetting = (!layout.features.socket_storage).then_some(FORGETTING);
     let mut statuses = Vec::new();
-    for (name, gives) in REQUIRED.into_iter().chain(forgetting) {
+    for (name, gives) in REQUIRED {
         attach_one(ebpf, name, &btf)?;
         let outcome = Outcome::Attached(Mechanism::TpBtf);
         statuses.push(ProbeStatus { name, need: ProbeNeed::Required, outcome, gives });

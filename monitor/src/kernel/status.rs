@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::seed::Seeded;
+
 /// One probe and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeStatus {
@@ -31,6 +33,8 @@ pub enum ProbeNeed {
 pub enum Outcome {
     /// It is attached.
     Attached(Mechanism),
+    /// It has run, once.
+    Ran(Seeded),
     /// It will be attached when the kernel module that has the function is loaded.
     Waiting {
         /// Name of the module.
@@ -57,6 +61,8 @@ pub enum Mechanism {
     Kprobe,
     /// To the return of a function, likewise.
     Kretprobe,
+    /// To nothing: it visits what there is, once.
+    Iterator,
 }
 
 impl Mechanism {
@@ -68,6 +74,7 @@ impl Mechanism {
             Self::Fexit => "fexit",
             Self::Kprobe => "kprobe",
             Self::Kretprobe => "kretprobe",
+            Self::Iterator => "iter",
         }
     }
 }
@@ -76,6 +83,11 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Attached(mechanism) => f.write_str(mechanism.as_str()),
+            Self::Ran(seeded) => {
+                let (sockets, took) = (seeded.sockets, seeded.took.as_secs_f64() * 1000.0);
+                let rest = if seeded.complete { "" } else { ", and was stopped" };
+                write!(f, "{}, {sockets} sockets in {took:.1} ms{rest}", Mechanism::Iterator.as_str())
+            }
             Self::Waiting { module } => write!(f, "waiting for module {module}"),
             Self::NotNeeded => f.write_str("not needed"),
             Self::NotAsked => f.write_str("not asked for"),
@@ -85,8 +97,8 @@ impl fmt::Display for Outcome {
 }
 
 impl ProbeStatus {
-    /// Whether it is attached.
+    /// Whether it is attached, or has done its work.
     pub fn is_attached(&self) -> bool {
-        matches!(self.outcome, Outcome::Attached(_))
+        matches!(self.outcome, Outcome::Attached(_) | Outcome::Ran(_))
     }
 }

@@ -103,6 +103,8 @@ pub struct Socket {
     pub accept_queue: Option<AcceptQueue>,
     /// The socket is a subflow of MPTCP.
     pub mptcp: bool,
+    /// The kernel itself uses the socket (NFS, say): no process has a descriptor of it.
+    pub kernel: bool,
 }
 
 /// Connections of a listener that nobody has accepted yet.
@@ -112,4 +114,19 @@ pub struct AcceptQueue {
     pub length: u32,
     /// How many there may be.
     pub limit: u32,
+}
+
+/// What is remembered of a socket that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// It was a listener, and the reset is for its port; else it was the connection itself.
+    pub was_listener: bool,
+    /// Time since it was closed.
+    pub since: Duration,
+    /// Payload bytes sent, with retransmissions.
+    pub bytes_sent: u64,
+    /// Payload bytes that the peer had acknowledged.
+    pub bytes_acked: u64,
+    /// Payload bytes received in order.
+    pub bytes_received: u64,
 }

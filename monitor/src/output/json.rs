@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use super::escape::escape_in_json;
 use crate::model::{
     Errno, EventId, Reason, ResetEvent, TcpState,
-    connection::{Connection, Role},
+    connection::{Connection, Figures, Gone, Role},
     process::Process,
     segment::{NetfilterHook, Segment, TcpFlags},
     workload::Workload,
@@ -185,7 +185,7 @@ impl<'a> Reset<'a> {
             actor: event.actor.as_ref().map(Owner::new),
             workload: event.workload.as_deref().map(Group::new),
             cgroup: event.cgroup.as_deref(),
-            connection: event.connection.as_ref().map(Measures::new),
+            connection: event.connection.as_ref().map(|connection| Measures::new(connection, event.gone)),
             trigger: event.trigger.as_ref().map(|trigger| Packet::new(trigger, event.netfilter_hook)),
             rst: event.rst.as_ref().map(Header::new),
             counterpart: event.counterpart.as_deref().map(OtherEnd::new),
@@ -287,15 +287,18 @@ impl<'a> OtherEnd<'a> {
 }
 
 impl Measures {
-    fn new(connection: &Connection) -> Self {
+    fn new(connection: &Connection, gone: Option<Gone>) -> Self {
         let figures = connection.figures.as_ref();
+        let bytes = |of_figures: fn(&Figures) -> u64, of_gone: fn(&Gone) -> u64| {
+            figures.map(of_figures).or_else(|| gone.as_ref().map(of_gone))
+        };
         Self {
             role: connection.role.map(Role::as_str),
             age_us: connection.age.map(microseconds),
             idle_us: connection.idle.map(microseconds),
-            bytes_sent: figures.map(|figures| figures.bytes_sent),
-            bytes_acked: figures.map(|figures| figures.bytes_acked),
-            bytes_received: figures.map(|figures| figures.bytes_received),
+            bytes_sent: bytes(|figures| figures.bytes_sent, |gone| gone.bytes_sent),
+            bytes_acked: bytes(|figures| figures.bytes_acked, |gone| gone.bytes_acked),
+            bytes_received: bytes(|figures| figures.bytes_received, |gone| gone.bytes_received),
             unacked_bytes: figures.map(|figures| figures.unacked_bytes),
             unread_bytes: figures.map(|figures| figures.unread_bytes),
             srtt_us: figures.and_then(super::srtt).map(microseconds),

@@ -28,7 +28,9 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
 fn of_status(probe: &ProbeStatus) -> Finding {
     let value = probe.outcome.to_string();
     match &probe.outcome {
-        Outcome::Attached(_) => finding(probe.name, Ok, format!("{value}: {}", probe.gives)),
+        Outcome::Attached(_) | Outcome::Ran(_) => {
+            finding(probe.name, Ok, format!("{value}: {}", probe.gives))
+        }
         Outcome::NotNeeded => finding(probe.name, Ok, format!("{value}: a required probe tells as much")),
         Outcome::Waiting { module } => finding(probe.name, Ok, value)
             .costs("nothing: without the module there is nothing to see")
