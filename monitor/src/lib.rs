@@ -7,6 +7,8 @@ pub mod cause;
 pub mod model;
 pub mod reason;
 
+pub mod catalogue;
+
 pub mod decode;
 pub mod hold;
 
