@@ -1,5 +1,5 @@
-//! What each cause says to a person, in every language: what happened, why it usually does, what to do about it and how
-//! to confirm it. Fixed texts only; lacks what an event adds to them, and how they are laid out.
+//! What each cause says to a person, in every language: what happened, why it usually does, what to do about
+//! it and how to confirm it. Fixed texts only; lacks what an event adds to them, and how they are laid out.
 
 mod arabic;
 mod english;
@@ -40,8 +40,8 @@ impl Language {
         }
     }
 
-    /// The language of a locale such as `ar_SA.UTF-8`, as in `LC_ALL`, `LC_MESSAGES` and `LANG`; `None` if there are no
-    /// texts in that language. The locales `C` and `POSIX` are English.
+    /// The language of a locale such as `ar_SA.UTF-8`, as in `LC_ALL`, `LC_MESSAGES` and `LANG`; `None` if
+    /// there are no texts in that language. The locales `C` and `POSIX` are English.
     pub fn from_locale(locale: &str) -> Option<Self> {
         let code = locale.split(['_', '-', '.', '@']).next().unwrap_or_default();
         if ["C", "POSIX"].contains(&code) {
@@ -59,11 +59,12 @@ impl Language {
     }
 }
 
-/// What a cause says. Each text is one paragraph in the order in which it is read, without control characters; commands
-/// and names of settings are between backticks, and capitals in them (`PORT`, `PEER`) are to be replaced.
+/// What a cause says. Each text is one paragraph in the order in which it is read, without control
+/// characters; commands and names of settings are between backticks, and capitals in them (`PORT`, `PEER`)
+/// are to be replaced.
 ///
-/// The texts of a sender's causes (`Cause::is_of_sender`) tell the ends apart by what they did, so that they hold at
-/// either end; only which advice is for whom depends on the end, and [`advice`] knows that.
+/// The texts of a sender's causes (`Cause::is_of_sender`) tell the ends apart by what they did, so that they
+/// hold at either end; only which advice is for whom depends on the end, and [`advice`] knows that.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Texts {
     /// At most 60 characters, without a full stop.
@@ -170,8 +171,8 @@ pub fn texts(cause: Cause, language: Language) -> &'static Texts {
     }
 }
 
-/// What to do about a reset of this cause and direction. Where a received reset has a sender's cause, the sender is the
-/// other end.
+/// What to do about a reset of this cause and direction. Where a received reset has a sender's cause, the
+/// sender is the other end.
 pub fn advice(cause: Cause, direction: Direction, language: Language) -> Advice {
     let Texts { advice_here: here, advice_there: there, .. } = *texts(cause, language);
     if cause.is_of_sender() && direction == Direction::Received {
@@ -189,19 +190,20 @@ pub fn words(language: Language) -> &'static Words {
     }
 }
 
-/// How programs show the error: Python, its HTTP libraries, Go, Java, Node.js and Rust. The same in every language.
+/// How programs show the error: Python, its HTTP libraries, Go, Java, Node.js and Rust. The same in every
+/// language.
 pub fn symptoms(errno: Errno) -> &'static [Symptom; 6] {
     programs::symptoms(errno)
 }
 
-/// The errors that the local program may see first when the event has this cause; none where nobody is told. After any
-/// of them, further writes fail with EPIPE.
+/// The errors that the local program may see first when the event has this cause; none where nobody is told.
+/// After any of them, further writes fail with EPIPE.
 pub fn errnos(cause: Cause) -> &'static [Errno] {
     programs::errnos(cause)
 }
 
-/// The errors that the program at the end which receives the reset may see first; for the causes of a receiver the same
-/// as [`errnos`].
+/// The errors that the program at the end which receives the reset may see first; for the causes of a
+/// receiver the same as [`errnos`].
 pub fn errnos_of_receiver(cause: Cause) -> &'static [Errno] {
     programs::errnos_of_receiver(cause)
 }

@@ -1,5 +1,5 @@
-//! The causes of a reset, by name. Names are stable: dashboards and filters use them. Lacks the rules that tell causes
-//! apart, and their texts (`catalogue`).
+//! The causes of a reset, by name. Names are stable: dashboards and filters use them. Lacks the rules that
+//! tell causes apart, and their texts (`catalogue`).
 
 use std::str::FromStr;
 
@@ -191,14 +191,14 @@ impl Cause {
         }
     }
 
-    /// Whether an event of this direction can have the cause. A received reset takes any of a sender's causes where its
-    /// sender is known.
+    /// Whether an event of this direction can have the cause. A received reset takes any of a sender's causes
+    /// where its sender is known.
     pub fn fits(self, direction: Direction) -> bool {
         direction == Direction::Received || self.directions().contains(&direction)
     }
 
-    /// Whether the cause lies with the sender of the reset and is seen there alone, so that the end which received it
-    /// sees it from the other side.
+    /// Whether the cause lies with the sender of the reset and is seen there alone, so that the end which
+    /// received it sees it from the other side.
     pub fn is_of_sender(self) -> bool {
         self.directions() == [Direction::Sent]
     }

@@ -17,8 +17,8 @@ pub(super) fn symptoms(errno: Errno) -> &'static [Symptom; 6] {
 /// The errors that the local program may see first, the usual one first.
 pub(super) fn errnos(cause: Cause) -> &'static [Errno] {
     match cause {
-        // Without a socket, with one that its program has closed or never accepted, or with one that tries again,
-        // nobody is told.
+        // Without a socket, with one that its program has closed or never accepted, or with one that tries
+        // again, nobody is told.
         Cause::ClosedPort
         | Cause::PortScan
         | Cause::StaleConnection
@@ -95,7 +95,7 @@ pub(super) fn errnos_of_receiver(cause: Cause) -> &'static [Errno] {
     }
 }
 
-/// What a received RST leaves, by the state of the socket: while connecting, while open, after the peer's FIN.
+/// What a received RST leaves: on an open socket, on one that is connecting, on one whose peer has closed.
 const BY_STATE: &[Errno] = &[Errno::ConnectionReset, Errno::ConnectionRefused, Errno::BrokenPipe];
 
 static CONNECTION_RESET: [Symptom; 6] = [
@@ -122,8 +122,8 @@ static CONNECTION_REFUSED: [Symptom; 6] = [
     Symptom { language: "Python", text: "ConnectionRefusedError: [Errno 111] Connection refused" },
     Symptom {
         language: "requests / http.client",
-        text: "requests.exceptions.ConnectionError: … Max retries exceeded with url: … Failed to establish a new \
-            connection: [Errno 111] Connection refused; http.client: ConnectionRefusedError",
+        text: "requests.exceptions.ConnectionError: … Max retries exceeded with url: … Failed to establish a \
+            new connection: [Errno 111] Connection refused; http.client: ConnectionRefusedError",
     },
     Symptom {
         language: "Go",
@@ -141,9 +141,9 @@ static BROKEN_PIPE: [Symptom; 6] = [
     Symptom { language: "Python", text: "BrokenPipeError: [Errno 32] Broken pipe" },
     Symptom {
         language: "requests / http.client",
-        text: "requests.exceptions.ConnectionError: ('Connection aborted.', BrokenPipeError(32, 'Broken pipe')); \
-            requests.exceptions.ConnectionError: ('Connection aborted.', RemoteDisconnected('Remote end closed \
-            connection without response')); http.client: BrokenPipeError, RemoteDisconnected",
+        text: "requests.exceptions.ConnectionError: ('Connection aborted.', BrokenPipeError(32, 'Broken \
+            pipe')); requests.exceptions.ConnectionError: ('Connection aborted.', RemoteDisconnected('Remote \
+            end closed connection without response')); http.client: BrokenPipeError, RemoteDisconnected",
     },
     Symptom { language: "Go", text: "write: broken pipe; errors.Is(err, syscall.EPIPE)" },
     Symptom {
@@ -158,8 +158,8 @@ static TIMED_OUT: [Symptom; 6] = [
     Symptom { language: "Python", text: "TimeoutError: [Errno 110] Connection timed out" },
     Symptom {
         language: "requests / http.client",
-        text: "requests.exceptions.ConnectionError: ('Connection aborted.', TimeoutError(110, 'Connection timed \
-            out')); http.client: TimeoutError",
+        text: "requests.exceptions.ConnectionError: ('Connection aborted.', TimeoutError(110, 'Connection \
+            timed out')); http.client: TimeoutError",
     },
     Symptom { language: "Go", text: "read: connection timed out; errors.Is(err, syscall.ETIMEDOUT)" },
     Symptom {
@@ -186,8 +186,8 @@ static CONNECTION_ABORTED: [Symptom; 6] = [
     },
     Symptom {
         language: "Java",
-        text: "java.net.SocketException: Software caused connection abort; java.io.IOException: Software caused \
-            connection abort",
+        text: "java.net.SocketException: Software caused connection abort; java.io.IOException: Software \
+            caused connection abort",
     },
     Symptom { language: "Node.js", text: "Error: read ECONNABORTED; err.code === 'ECONNABORTED'" },
     Symptom {

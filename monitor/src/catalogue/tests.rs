@@ -98,8 +98,8 @@ fn check(place: &str, text: &str, language: Language) {
     assert_eq!(text, text.trim(), "{place}: spaces around it");
     assert!(!text.contains("  "), "{place}: two spaces in a row: {text}");
     let is_invisible = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        let directions = ['\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2060}'..='\u{206f}'];
+        character.is_control() || directions.iter().any(|range| range.contains(&character))
     };
     assert!(!text.contains(is_invisible), "{place}: a control character: {text:?}");
     let backticks = text.matches('`').count();
@@ -108,13 +108,9 @@ fn check(place: &str, text: &str, language: Language) {
     for (open, close) in [('(', ')'), ('[', ']'), ('{', '}')] {
         assert_eq!(text.matches(open).count(), text.matches(close).count(), "{place}: {open}{close}: {text}");
     }
-    if language == Language::Arabic {
-        let outside: String = text.split('`').step_by(2).collect();
-        assert!(!outside.contains(['?', ';']), "{place}: Latin punctuation: {text}");
-        assert!(
-            !outside.contains(", ") || outside.contains("(true, 0)") || outside.contains("l_onoff"),
-            "{text}"
-        );
+    for (letter, mark) in text.chars().zip(text.chars().skip(1)) {
+        let is_latin = is_arabic(letter) && [',', ';', '?'].contains(&mark);
+        assert!(!is_latin, "{place}: Latin punctuation after an Arabic letter: {text}");
     }
 }
 
@@ -163,6 +159,21 @@ fn causes_differ_in_title_and_in_what_happened() {
         let titles: HashSet<_> = all.iter().map(|texts| texts.title).collect();
         let happened: HashSet<_> = all.iter().map(|texts| texts.what_happened).collect();
         assert_eq!((titles.len(), happened.len()), (all.len(), all.len()), "{language:?}");
+    }
+}
+
+/// A received reset may have a sender's cause: then "here" would be the other end.
+#[test]
+fn a_senders_texts_do_not_say_where_they_are_read() {
+    const PLACES: [&str; 7] = ["here", "there", "this host", "this end", "هنا", "هناك", "هذا المضيف"];
+    for cause in Cause::ALL.into_iter().filter(|cause| cause.is_of_sender()) {
+        for language in Language::ALL {
+            for (part, text) in parts(texts(cause, language)) {
+                let words = format!(" {} ", text.replace(|letter: char| !letter.is_alphanumeric(), " "));
+                let place = PLACES.iter().find(|place| words.contains(&format!(" {place} ")));
+                assert_eq!(place, None, "{part} of {}: {text}", cause.as_str());
+            }
+        }
     }
 }
 

@@ -31,8 +31,8 @@ pub(super) static REFUSED_IN_HANDSHAKE: Texts = Texts {
         فعلًا يعدّ ECONNRESET طلبًا ملغى.",
     advice_there: "إذا كان هؤلاء عملاء حقيقيين فانظر في مهلة الاتصال لديهم، وفي الزمن الذي تستغرقه SYN-ACK \
         للوصول إليهم.",
-    confirm: "يعرض `tcpdump -ni any 'host PEER and tcp[tcpflags] & (tcp-syn|tcp-rst) != 0'` حزمة SYN ثم \
-        SYN-ACK ثم RST؛ ويعدّ `nstat -az TcpAttemptFails` المصافحات الفاشلة.",
+    confirm: "يعرض `tcpdump -ni any 'tcp and host PEER'` حزمة SYN ثم SYN-ACK ثم RST؛ ويعدّ `nstat -az \
+        TcpAttemptFails` المصافحات الفاشلة.",
 };
 
 pub(super) static PEER_IDLE_TIMEOUT: Texts = Texts {

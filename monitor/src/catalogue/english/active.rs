@@ -113,9 +113,9 @@ pub(super) static KEEPALIVE_TIMEOUT: Texts = Texts {
     advice_here: "The detection worked as meant: reconnect. If it always hits connections that were idle for \
         some minutes, probe more often than the firewall forgets, for example with \
         `net.ipv4.tcp_keepalive_time=60` or the socket option TCP_KEEPIDLE.",
-    advice_there: "See whether the host was up and reachable at that time. If it was, something on the way \
-        dropped the packets: look at the idle timeout of firewalls and NAT. The program there does not know \
-        yet that the connection is lost; it needs keepalive too.",
+    advice_there: "See whether the host that did not answer was up and reachable at that time. If it was, \
+        something on the way dropped the packets: look at the idle timeout of firewalls and NAT. The program \
+        on that host does not know yet that the connection is lost; it needs keepalive too.",
     confirm: "`ss -tno dst ADDRESS` shows timer:(keepalive,…) and its probes on connections that still live; \
         `nstat -az TcpExtTCPKeepAlive TcpExtTCPAbortOnTimeout` counts probes and timeouts; `ping ADDRESS` \
         shows whether the peer can be reached.",
@@ -127,14 +127,15 @@ pub(super) static ORPHAN_TIMEOUT: Texts = Texts {
         own side. The kernel waited no longer and ended the connection with a RST.",
     why_it_happens: "Normally the kernel waits for the peer as long as `net.ipv4.tcp_fin_timeout` says (60 \
         s) and then forgets the connection quietly. A RST means that the program set TCP_LINGER2 to a \
-        negative value, which asks not to wait, or in rare cases that the time ran out. The program at the \
-        other end may just be slower, or it leaks connections: it does not close a socket after the end of \
-        the data, so that the socket stays in CLOSE_WAIT.",
+        negative value, which asks not to wait, or in rare cases that the time ran out. The peer's program \
+        may just be slower, or it leaks connections: it does not close a socket after the end of the data, \
+        so that the socket stays in CLOSE_WAIT.",
     advice_here: "Normally nothing is lost, for the program was done. If it sets TCP_LINGER2 to a negative \
         value, remove that, so that peers have time to close.",
     advice_there: "Close a socket as soon as read() returns 0 bytes. Many sockets in CLOSE_WAIT are a leak.",
     confirm: "`strace -f -e trace=setsockopt,close -p PID` shows whether the program sets TCP_LINGER2. `ss \
-        -tnp state close-wait` on the peer lists sockets that were not closed, with their process.",
+        -tnp state close-wait` on the end that received the RST lists sockets that were not closed, with \
+        their process.",
 };
 
 pub(super) static MEMORY_PRESSURE: Texts = Texts {
@@ -147,8 +148,8 @@ pub(super) static MEMORY_PRESSURE: Texts = Texts {
         the memory of the machine.",
     advice_here: "Find out who holds so many connections or so much unsent data, and limit clients and send \
         buffers. Raise `net.ipv4.tcp_max_orphans` or `net.ipv4.tcp_mem` only if the machine has the memory.",
-    advice_there: "Nothing is wrong there, unless the program reads very slowly. A retry helps only when the \
-        shortage is over.",
+    advice_there: "The receiver of the RST did nothing wrong, unless it reads very slowly. A retry helps \
+        only when the shortage is over.",
     confirm: "`journalctl -k -g 'too many orphaned|consider tuning tcp_mem'` shows the kernel's warning, \
         `nstat -az TcpExtTCPAbortOnMemory` counts, and `cat /proc/net/sockstat` shows orphans and memory in \
         use.",
@@ -157,7 +158,7 @@ pub(super) static MEMORY_PRESSURE: Texts = Texts {
 pub(super) static MPTCP: Texts = Texts {
     title: "Multipath TCP ended one of its subflows",
     what_happened: "Multipath TCP (MPTCP) reset one of the TCP subflows that make up a connection. The \
-        program's connection goes on over the other subflows, if there are any.",
+        program's connection goes on over its other subflows, if it has any.",
     why_it_happens: "A subflow is reset when a firewall or proxy on its path changes or removes the options \
         of MPTCP, when the path performs too badly, when a network interface goes away, or when the whole \
         connection is aborted. Laptops and phones that move between Wi-Fi and mobile networks meet it daily.",

@@ -10,7 +10,7 @@ pub(super) static CLOSED_PORT: Texts = Texts {
         another port. It may also listen on another address only: a server bound to 127.0.0.1 cannot be \
         reached at the host's other addresses, and one bound to IPv4 refuses a `localhost` that resolves to \
         ::1. Health checks of load balancers, Prometheus and kubelet probes keep trying such a port until \
-        something answers there.",
+        something answers.",
     advice_here: "If the port should be open, start the service and see that it listens on the right \
         address: 0.0.0.0 or [::] rather than 127.0.0.1. If it should not, nothing is wrong: a RST is the \
         normal answer of a closed port.",
@@ -32,8 +32,7 @@ pub(super) static PORT_SCAN: Texts = Texts {
         limit their rate. Nothing in your programs needs a change.",
     advice_there: "If the scanner is yours, narrow its list of ports or hosts, and tell whoever runs the \
         scanned host.",
-    confirm: "`tcpdump -ni any 'host PEER and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn'` shows SYNs of \
-        one peer to one port after another.",
+    confirm: "`tcpdump -ni any 'tcp and src host PEER'` shows SYNs of one peer to one port after another.",
 };
 
 pub(super) static STALE_CONNECTION: Texts = Texts {
@@ -70,8 +69,8 @@ pub(super) static CONNTRACK_BYPASS: Texts = Texts {
         --ctstate INVALID -j DROP`; or make conntrack lenient: `sysctl -w \
         net.netfilter.nf_conntrack_tcp_be_liberal=1`. See that its table is not full: `sysctl \
         net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max`.",
-    advice_there: "Nothing is wrong there. Until the host is fixed, repeat idempotent requests on a new \
-        connection.",
+    advice_there: "The program that saw the error did nothing wrong. Until the host that sent the RST is \
+        fixed, repeat idempotent requests on a new connection.",
     confirm: "`conntrack -S` counts packets as `invalid`; the number grows with these resets. `sysctl -w \
         net.netfilter.nf_conntrack_log_invalid=6` writes each of them to the kernel log, where `journalctl \
         -k -g nf_ct_proto` finds them.",
@@ -144,7 +143,7 @@ pub(super) static ACCEPT_OVERFLOW: Texts = Texts {
         blocked, a burst followed a restart, or the backlog is small. The queue is as long as the smaller of \
         listen()'s backlog and `net.core.somaxconn` (4096; 128 before Linux 5.4); nginx asks for 511, \
         gunicorn for 2048. By default the kernel ignores the client's last ACK instead and the client tries \
-        again, so the reset is a choice of this host's configuration.",
+        again, so the reset is a choice in the server's configuration.",
     advice_here: "Set `net.ipv4.tcp_abort_on_overflow` to 0, unless clients are meant to fail at once. Raise \
         the backlog and `net.core.somaxconn`, add workers, and keep slow work out of the loop that accepts.",
     advice_there: "Retry after a short pause: no program saw the request. Reuse connections, and spread \
@@ -166,8 +165,8 @@ pub(super) static INVALID_SYN: Texts = Texts {
         that device more source addresses or ports.",
     advice_there: "Let the system choose the client's source port instead of binding a fixed one, and try \
         again: a new attempt normally succeeds.",
-    confirm: "`tcpdump -ni any 'host PEER and tcp[tcpflags] & (tcp-syn|tcp-rst) != 0'` shows two SYNs with \
-        the same ports and different sequence numbers, then the RST.",
+    confirm: "`tcpdump -ni any 'tcp and host PEER'` shows two SYNs with the same ports and different \
+        sequence numbers, then the RST.",
 };
 
 pub(super) static BAD_HANDSHAKE_ACK: Texts = Texts {
@@ -175,18 +174,18 @@ pub(super) static BAD_HANDSHAKE_ACK: Texts = Texts {
     what_happened: "During a handshake an acknowledgement arrived that does not fit it: it belongs to an \
         older connection with the same addresses and ports. The kernel answered that packet with a RST, as \
         TCP prescribes.",
-    why_it_happens: "The other end still remembers an earlier connection with the same ports, for example \
-        after a crash or a quick restart of the client or because a NAT gateway reused a port, or an old \
-        packet was delayed in the network. The RST clears the old connection away, and the handshake \
-        normally succeeds with the next SYN about 1 s later. Clients with a fixed source port and busy NAT \
-        gateways meet it most.",
+    why_it_happens: "The sender of the acknowledgement still remembers an earlier connection with the same \
+        ports, for example after a crash or a quick restart of the client or because a NAT gateway reused a \
+        port, or an old packet was delayed in the network. The RST clears the old connection away, and the \
+        handshake normally succeeds with the next SYN about 1 s later. Clients with a fixed source port and \
+        busy NAT gateways meet it most.",
     advice_here: "Normally nothing: a program sees at most a slow connect, about 1 s. If it happens often, \
         do not bind clients to a fixed source port, and widen `net.ipv4.ip_local_port_range`.",
     advice_there: "Close connections properly before a restart, and let TCP keepalive remove those whose \
         other end is gone.",
     confirm: "`tcpdump -ni any 'host PEER and port PORT'` shows a SYN, an ACK with a foreign number, the \
-        RST, and another SYN about 1 s later. `ss -tn dst ADDRESS` on the other end may still list the old \
-        connection.",
+        RST, and another SYN about 1 s later. `ss -tn dst ADDRESS` on the end that received the RST may \
+        still list the old connection.",
 };
 
 pub(super) static FIREWALL_REJECT: Texts = Texts {

@@ -33,8 +33,8 @@ pub(super) static REFUSED_IN_HANDSHAKE: Texts = Texts {
         holds the connection already takes ECONNRESET as a cancelled request.",
     advice_there: "If these are real clients, look at their connect timeout, and at how long the SYN-ACK \
         takes to reach them.",
-    confirm: "`tcpdump -ni any 'host PEER and tcp[tcpflags] & (tcp-syn|tcp-rst) != 0'` shows SYN, SYN-ACK \
-        and then RST; `nstat -az TcpAttemptFails` counts handshakes that failed.",
+    confirm: "`tcpdump -ni any 'tcp and host PEER'` shows SYN, SYN-ACK and then RST; `nstat -az \
+        TcpAttemptFails` counts handshakes that failed.",
 };
 
 pub(super) static PEER_IDLE_TIMEOUT: Texts = Texts {
