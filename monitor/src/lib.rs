@@ -3,8 +3,11 @@
 //! The modules before `kernel` are pure: they do no I/O and read no clock. The others are what runs; they need the
 //! feature `bpf`.
 
+pub mod cause;
 pub mod model;
 pub mod reason;
+
+pub mod catalogue;
 
 pub mod decode;
 pub mod hold;
