@@ -4,9 +4,11 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use super::{
     escape::escape,
-    json::{self, Group, Header, Measures, OtherEnd, Owner, Packet, Reset},
+    json::{self, Ended, Group, Header, Measures, OtherEnd, Owner, Packet, Remains, Reset},
 };
 use crate::model::ResetEvent;
 
@@ -14,7 +16,7 @@ use crate::model::ResetEvent;
 type Column = (&'static str, fn(&Reset<'_>) -> Option<String>);
 
 #[rustfmt::skip] // A column a line.
-const COLUMNS: [Column; 68] = [
+const COLUMNS: [Column; 74] = [
     ("schema", |reset| text(Some(reset.schema))),
     ("id", |reset| text(Some(reset.id))),
     ("time", |reset| text(Some(reset.time))),
@@ -36,6 +38,10 @@ const COLUMNS: [Column; 68] = [
     ("process_uid", |reset| process(reset, |process| text(Some(process.uid)))),
     ("process_start_time", |reset| process(reset, |process| text(Some(process.start_time)))),
     ("owner_from", |reset| text(Some(reset.owner_from))),
+    ("other_holders", |reset| array(&reset.other_holders)),
+    ("kernel_socket", |reset| text(Some(reset.kernel_socket))),
+    ("exit_kind", |reset| exit(reset, |exit| text(Some(exit.kind)))),
+    ("exit_value", |reset| exit(reset, |exit| text(Some(exit.value)))),
     ("actor_pid", |reset| actor(reset, |process| text(Some(process.pid)))),
     ("actor_comm", |reset| actor(reset, |process| text(Some(process.comm)))),
     ("actor_exe", |reset| actor(reset, |process| text(process.exe))),
@@ -57,6 +63,8 @@ const COLUMNS: [Column; 68] = [
     ("connection_unread_bytes", |reset| connection(reset, |connection| text(connection.unread_bytes))),
     ("connection_srtt_us", |reset| connection(reset, |connection| text(connection.srtt_us))),
     ("connection_retransmits", |reset| connection(reset, |connection| text(connection.retransmits))),
+    ("gone_was", |reset| gone(reset, |gone| text(Some(gone.was)))),
+    ("gone_closed_us", |reset| gone(reset, |gone| text(Some(gone.closed_us)))),
     ("trigger_flags", |reset| trigger(reset, |trigger| text(Some(trigger.flags)))),
     ("trigger_payload_bytes", |reset| trigger(reset, |trigger| text(Some(trigger.payload_bytes)))),
     ("trigger_seq", |reset| trigger(reset, |trigger| text(Some(trigger.seq)))),
@@ -106,6 +114,14 @@ fn process(reset: &Reset<'_>, value: fn(&Owner<'_>) -> Option<String>) -> Option
     reset.process.as_ref().and_then(value)
 }
 
+fn exit(reset: &Reset<'_>, value: fn(&Ended) -> Option<String>) -> Option<String> {
+    reset.exit.as_ref().and_then(value)
+}
+
+fn gone(reset: &Reset<'_>, value: fn(&Remains) -> Option<String>) -> Option<String> {
+    reset.gone.as_ref().and_then(value)
+}
+
 fn actor(reset: &Reset<'_>, value: fn(&Owner<'_>) -> Option<String>) -> Option<String> {
     reset.actor.as_ref().and_then(value)
 }
@@ -138,7 +154,7 @@ fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| escape(&value.to_string()).into_owned())
 }
 
-fn array(values: &[String]) -> Option<String> {
+fn array(values: &[impl Serialize]) -> Option<String> {
     let mut bytes = Vec::new();
     json::write_value(&values, &mut bytes).ok()?;
     String::from_utf8(bytes).ok()

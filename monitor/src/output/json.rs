@@ -16,7 +16,7 @@ use super::escape::escape_in_json;
 use crate::model::{
     Errno, EventId, Reason, ResetEvent, TcpState,
     connection::{Connection, Figures, Gone, Role},
-    process::Process,
+    process::{Exit, Process},
     segment::{NetfilterHook, Segment, TcpFlags},
     workload::Workload,
 };
@@ -45,10 +45,14 @@ pub struct Reset<'a> {
     pub(super) errno: Option<&'static str>,
     pub(super) process: Option<Owner<'a>>,
     pub(super) owner_from: &'static str,
+    pub(super) other_holders: Vec<Owner<'a>>,
+    pub(super) kernel_socket: bool,
+    pub(super) exit: Option<Ended>,
     pub(super) actor: Option<Owner<'a>>,
     pub(super) workload: Option<Group<'a>>,
     pub(super) cgroup: Option<&'a str>,
     pub(super) connection: Option<Measures>,
+    pub(super) gone: Option<Remains>,
     pub(super) trigger: Option<Packet>,
     pub(super) rst: Option<Header>,
     pub(super) counterpart: Option<OtherEnd<'a>>,
@@ -90,6 +94,20 @@ pub(super) struct Owner<'a> {
     pub(super) cmdline: Option<&'a [String]>,
     pub(super) uid: u32,
     pub(super) start_time: Time,
+}
+
+/// How the owner ended: by itself with a status, or by a signal.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Ended {
+    pub(super) kind: &'static str,
+    pub(super) value: u8,
+}
+
+/// What is remembered of a socket that is gone.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Remains {
+    pub(super) was: &'static str,
+    pub(super) closed_us: u64,
 }
 
 /// What runs in the socket's control group.
@@ -182,10 +200,14 @@ impl<'a> Reset<'a> {
             errno: event.errno.map(Errno::as_str),
             process: event.process.as_ref().map(Owner::new),
             owner_from: event.owner_from.as_str(),
+            other_holders: event.other_holders.iter().map(Owner::new).collect(),
+            kernel_socket: event.socket.is_some_and(|socket| socket.kernel),
+            exit: event.exit.map(Ended::new),
             actor: event.actor.as_ref().map(Owner::new),
             workload: event.workload.as_deref().map(Group::new),
             cgroup: event.cgroup.as_deref(),
             connection: event.connection.as_ref().map(|connection| Measures::new(connection, event.gone)),
+            gone: event.gone.map(Remains::new),
             trigger: event.trigger.as_ref().map(|trigger| Packet::new(trigger, event.netfilter_hook)),
             rst: event.rst.as_ref().map(Header::new),
             counterpart: event.counterpart.as_deref().map(OtherEnd::new),
@@ -258,6 +280,22 @@ impl<'a> Owner<'a> {
             uid: process.uid,
             start_time: Time(process.start_time),
         }
+    }
+}
+
+impl Ended {
+    fn new(exit: Exit) -> Self {
+        match exit {
+            Exit::Code(value) => Self { kind: "status", value },
+            Exit::Signal(value) => Self { kind: "signal", value },
+        }
+    }
+}
+
+impl Remains {
+    fn new(gone: Gone) -> Self {
+        let was = if gone.was_listener { "listener" } else { "connection" };
+        Self { was, closed_us: microseconds(gone.since) }
     }
 }
 

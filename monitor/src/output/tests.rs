@@ -6,6 +6,7 @@ mod tree;
 use std::{
     io::{self, Write},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::tz;
@@ -18,6 +19,8 @@ use crate::{
     filter::samples,
     model::{
         Direction, ResetEvent,
+        connection::Gone,
+        process::Exit,
         segment::NetfilterHook,
         workload::{Workload, WorkloadKind},
     },
@@ -30,10 +33,12 @@ const SCHEMA: &str = r#"{"schema":1,"id":"…","time":"2026-01-31T12:00:00.12345
  "errno":"ECONNRESET",
  "process":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},
  "owner_from":"connect",
+ "other_holders":[],"kernel_socket":false,"exit":{"kind":"signal","value":9},
  "actor":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},
  "workload":{"kind":"systemd","name":"app.service","container_id":null,"pod_uid":null},"cgroup":"/system.slice/app.service",
  "connection":{"role":"client","age_us":351200000,"idle_us":350010000,"bytes_sent":512,"bytes_acked":512,"bytes_received":9000,
    "unacked_bytes":0,"unread_bytes":0,"srtt_us":820,"retransmits":0},
+ "gone":{"was":"connection","closed_us":3000},
  "trigger":{"flags":"S","payload_bytes":0,"seq":1,"ack":0,"window":64240,"ttl":64,"ip_id":1,
    "netfilter_hook":"input"},
  "rst":{"ttl":64,"flags":"R","seq":1,"ack":0,"window":0},
@@ -92,12 +97,21 @@ fn full() -> ResetEvent {
         container_id: Some("0123abcd".into()),
         pod_uid: Some("3e61c214-5fdb".into()),
     };
+    let gone = Some(Gone {
+        was_listener: false,
+        since: Duration::from_millis(3),
+        bytes_sent: 0,
+        bytes_acked: 0,
+        bytes_received: 0,
+    });
     ResetEvent {
         reason,
         connection,
         trigger,
         netfilter_hook,
         actor: process,
+        exit: Some(Exit::Signal(9)),
+        gone,
         cgroup: Some("/kubepods".into()),
         workload: Some(Arc::new(workload)),
         counterpart: Some(Arc::new(ResetEvent { netns: Some(1), ..sender })),

@@ -88,6 +88,10 @@ impl<'de> Visitor<'de> for Node {
         Ok(Tree::Leaf(text.to_owned()))
     }
 
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Leaf(value.to_string()))
+    }
+
     fn visit_u64<E>(self, number: u64) -> Result<Tree, E> {
         Ok(Tree::Leaf(number.to_string()))
     }
