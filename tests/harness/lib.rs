@@ -13,6 +13,7 @@ mod metrics;
 mod netns;
 mod process;
 mod scene;
+mod script;
 mod subset;
 mod watch;
 
@@ -30,6 +31,7 @@ pub use self::{
     netns::Netns,
     process::Running,
     scene::{Scene, endpoint},
+    script::Script,
     watch::Watch,
 };
 

@@ -1,6 +1,7 @@
 //! Real resets on the running kernel, judged by what the product says of them. One file a scenario; each test makes its
 //! traffic in a network namespace of its own and filters by it. Needs root, and the binary that cargo built.
 
+mod abort_from_outside;
 mod abort_on_linger;
 mod accept;
 mod accepted_reset;
@@ -11,11 +12,16 @@ mod data_after_shutdown;
 mod demo;
 mod doctor;
 mod errors;
+mod exiting;
 mod firewall;
 mod handshake_ttl;
+mod holders;
 mod host;
 mod ignored;
+mod keepalive;
+mod mptcp;
 mod netns;
+mod older;
 mod overflow;
 mod privilege;
 mod python;
