@@ -31,7 +31,7 @@ impl Pair {
         watch: &Watch,
         direction: &str,
         end: (&Actor, std::net::SocketAddr),
-        members: Value,
+        members: &Value,
     ) -> Value {
         let mut expected = json!({
             "direction": direction,
@@ -55,8 +55,8 @@ fn check(family: Family) {
     pair.server.run("close");
     pair.client.fails("recv 1", "ECONNRESET");
     let seeded = json!({"owner_from": "seed", "state": "ESTABLISHED"});
-    pair.expect(&watch, "sent", (&pair.server, pair.server_at), seeded.clone());
-    pair.expect(&watch, "received", (&pair.client, pair.client_at), seeded.clone());
+    pair.expect(&watch, "sent", (&pair.server, pair.server_at), &seeded);
+    pair.expect(&watch, "received", (&pair.client, pair.client_at), &seeded);
     drop(watch);
 
     let mut pair = Pair::connected(family);
@@ -64,8 +64,8 @@ fn check(family: Family) {
     pair.client.run("linger 0");
     pair.client.run("close");
     pair.server.fails("recv 1", "ECONNRESET");
-    pair.expect(&watch, "sent", (&pair.client, pair.client_at), seeded.clone());
-    pair.expect(&watch, "received", (&pair.server, pair.server_at), seeded);
+    pair.expect(&watch, "sent", (&pair.client, pair.client_at), &seeded);
+    pair.expect(&watch, "received", (&pair.server, pair.server_at), &seeded);
 }
 
 #[test]
