@@ -16,10 +16,10 @@ use rustix::{
 
 use crate::{model::process::Process, owner::Holders as Answer};
 
-/// Share of the time that look-ups may take.
-const SHARE: u32 = 10;
+/// Look-ups may take one part in so many of the time that goes by.
+const SHARE: u32 = 5;
 /// How much of it may be saved up.
-const MOST_SAVED: Duration = Duration::from_millis(100);
+const MOST_SAVED: Duration = Duration::from_millis(250);
 /// Processes with more descriptors are not looked at: who connected or accepted is taken to hold its socket still.
 const MOST_DESCRIPTORS: usize = 4096;
 /// Children of the presumed owner that are looked at when it holds the socket itself.
@@ -363,7 +363,7 @@ mod tests {
         budget.spend(MOST_SAVED * 2);
         assert!(!budget.allows(start));
         assert!(budget.allows(start + Duration::from_millis(10)));
-        assert_eq!(budget.left, Duration::from_millis(1));
+        assert_eq!(budget.left, Duration::from_millis(2));
         assert!(budget.allows(start + Duration::from_hours(1)));
         assert_eq!(budget.left, MOST_SAVED);
     }
