@@ -11,6 +11,7 @@ pub mod catalogue;
 
 pub mod decode;
 pub mod hold;
+pub mod incident;
 pub mod owner;
 
 pub mod filter;
