@@ -15,6 +15,7 @@ mod firewall;
 mod handshake_ttl;
 mod host;
 mod ignored;
+mod incident;
 mod netns;
 mod overflow;
 mod privilege;
