@@ -28,6 +28,8 @@ pub mod clock;
 pub mod enrich;
 #[cfg(feature = "bpf")]
 pub mod holders;
+#[cfg(feature = "bpf")]
+pub mod pid_namespace;
 
 #[cfg(feature = "bpf")]
 pub mod cli;

@@ -18,6 +18,7 @@ mod ignored;
 mod incident;
 mod netns;
 mod overflow;
+mod pid_namespace;
 mod privilege;
 mod python;
 mod received_header;
