@@ -172,15 +172,15 @@ fn end(end: SocketAddr, room: usize) -> String {
     }
 }
 
-/// What tells most: why it was sent, or what the application is told and, where that is known, by whom.
+/// What tells most: why it was sent, or what the application is told and, of a received one, by whom if that is known.
 fn reason_or_error(event: &ResetEvent, room: usize) -> String {
     if let Some(reason) = reason(event) {
         return reason;
     }
     let error = known(event.errno.map(Errno::as_str));
-    match peer_process(event) {
-        None => error,
-        Some(by) => {
+    match (event.direction, peer_process(event)) {
+        (Direction::Sent, _) | (_, None) => error,
+        (Direction::Received, Some(by)) => {
             let told = format!("{error} by ");
             let by = process(Some(by), room.saturating_sub(told.len()));
             format!("{told}{by}")
@@ -216,7 +216,21 @@ fn duration(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::filter::samples;
+
+    #[test]
+    fn only_a_receipt_is_by_the_other_end() {
+        let server = Arc::new(samples::unread());
+        let received = ResetEvent { counterpart: Some(server), ..samples::refused() };
+        assert_eq!(reason_or_error(&received, 25), "ECONNREFUSED by ngi…[900]");
+        assert_eq!(reason_or_error(&ResetEvent { errno: None, ..received.clone() }, 25), "- by nginx[900]");
+        // Older kernels have no reasons for what they send.
+        let sent = ResetEvent { reason: None, counterpart: Some(Arc::new(received)), ..samples::unread() };
+        assert_eq!(reason_or_error(&sent, 25), "-");
+    }
 
     #[test]
     fn durations() {
