@@ -6,7 +6,7 @@
 //! has waited as long as it may: until then a third namespace could turn up where the same addresses are in use.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,11 +19,11 @@ use crate::model::{
     segment::{NetfilterHook, Segment},
 };
 
-/// How long an event waits for that of the other end. With what an unproven receipt has waited before (`hold::HOLD`),
-/// live output is at most 50 ms late.
-pub const WINDOW: Duration = Duration::from_millis(25);
+/// How long an event waits for that of the other end, from when it came from the kernel: longer than either may be held
+/// (`hold::HOLD`), and short enough that live output is at most 50 ms late.
+pub const WINDOW: Duration = Duration::from_millis(35);
 
-/// Most events that wait at once, with the gaps that joined ones leave; the oldest is let go early beyond that.
+/// Most events that wait at once; the oldest is let go early beyond that.
 pub const LIMIT: usize = 8192;
 
 /// Most events of one connection and direction that wait at once; the oldest is let go early beyond that. Bounds the
@@ -36,91 +36,103 @@ const ACK: u8 = 16;
 /// Events that wait for those of the other end.
 #[derive(Debug, Default)]
 pub struct Incidents {
-    /// In order of arrival; a gap where one has gone before its time. The first is no gap.
-    waiting: VecDeque<Option<Waiting>>,
-    /// Number of the first of them: they are numbered by arrival.
-    first: u64,
+    waiting: BTreeMap<Place, Waiting>,
     by_connection: HashMap<FourTuple, Ends>,
+    /// How many have come so far.
+    count: u64,
+}
+
+/// Where an event stands: first come, first let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    since: Instant,
+    number: u64,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    number: u64,
+    place: Place,
     event: ResetEvent,
-    since: Instant,
     /// It fitted several others equally well, so no join of it can be trusted.
     doubted: bool,
 }
 
-/// Numbers of the events of one connection that wait, in order of arrival.
+/// The events of one connection that wait, in order of arrival.
 #[derive(Debug, Default)]
 struct Ends {
-    sent: VecDeque<u64>,
-    received: VecDeque<u64>,
+    sent: VecDeque<Place>,
+    received: VecDeque<Place>,
 }
 
 /// What is known of the other end of an event.
 enum Other {
     /// It is not on this host, as far as can be told.
     Absent,
-    /// The event of that number.
-    Found(u64),
+    /// The event at that place.
+    Found(Place),
     /// Several fit equally well; these have a part in that.
-    Doubtful(Vec<u64>),
+    Doubtful(Vec<Place>),
 }
 
 impl Incidents {
-    /// Takes an event that arrives at `now`; appends to `told` what may be told by that.
-    pub fn take(&mut self, event: ResetEvent, now: Instant, told: &mut Vec<ResetEvent>) {
+    /// Takes an event that has been under way since then; appends to `told` what may be told by that.
+    pub fn take(&mut self, event: ResetEvent, since: Instant, told: &mut Vec<ResetEvent>) {
         let here = self.fitting(&event).filter(|other| is_same_netns(&event, &other.event));
-        let number = nearest(&event, here).map(|other| other.number);
-        match number.and_then(|number| self.remove(number)) {
+        let place = nearest(&event, here).map(|other| other.place);
+        match place.and_then(|place| self.remove(place)) {
             Some(other) => tell_both(event, other.event, told),
-            None => self.add(event, now, told),
+            None => self.add(event, since, told),
         }
     }
 
     /// Appends to `told` what has waited long enough at `now`.
     pub fn release(&mut self, now: Instant, told: &mut Vec<ResetEvent>) {
         while self.due_in(now).is_some_and(|left| left.is_zero()) {
-            self.let_go(self.first, told);
+            self.let_oldest_go(told);
         }
     }
 
     /// Appends to `told` everything that waits: nothing more will come.
     pub fn finish(&mut self, told: &mut Vec<ResetEvent>) {
         while !self.waiting.is_empty() {
-            self.let_go(self.first, told);
+            self.let_oldest_go(told);
         }
     }
 
     /// How long after `now` the next event will have waited long enough; `None` when nothing waits.
     pub fn due_in(&self, now: Instant) -> Option<Duration> {
-        let oldest = self.waiting.front()?.as_ref()?;
+        let (oldest, _) = self.waiting.first_key_value()?;
         Some(WINDOW.saturating_sub(now.saturating_duration_since(oldest.since)))
     }
 
     fn add(&mut self, event: ResetEvent, since: Instant, told: &mut Vec<ResetEvent>) {
-        let number = self.first + self.waiting.len() as u64;
+        self.count += 1;
+        let place = Place { since, number: self.count };
         let ends = self.by_connection.entry(at_receiver(&event)).or_default();
         let same_end = ends.of_mut(event.direction);
-        same_end.push_back(number);
+        same_end.push_back(place);
         let surplus = (same_end.len() > CONNECTION_LIMIT).then(|| same_end[0]);
-        self.waiting.push_back(Some(Waiting { number, event, since, doubted: false }));
+        self.waiting.insert(place, Waiting { place, event, doubted: false });
         if let Some(surplus) = surplus {
             self.let_go(surplus, told);
         }
         if self.waiting.len() > LIMIT {
-            self.let_go(self.first, told);
+            self.let_oldest_go(told);
+        }
+    }
+
+    fn let_oldest_go(&mut self, told: &mut Vec<ResetEvent>) {
+        if let Some((oldest, _)) = self.waiting.first_key_value() {
+            self.let_go(*oldest, told);
         }
     }
 
     /// Tells an event, with the other end if that waits in another network namespace.
-    fn let_go(&mut self, number: u64, told: &mut Vec<ResetEvent>) {
-        let Some(waiting) = self.remove(number) else { return };
+    fn let_go(&mut self, place: Place, told: &mut Vec<ResetEvent>) {
+        let Some(waiting) = self.remove(place) else { return };
         match self.other_end(&waiting) {
-            Other::Found(number) => {
-                if let Some(other) = self.remove(number) {
+            Other::Found(place) => {
+                if let Some(other) = self.remove(place) {
                     tell_both(waiting.event, other.event, told);
                 }
             }
@@ -144,63 +156,49 @@ impl Incidents {
             || others.iter().any(|one| one.doubted || one.event.netns != other.event.netns)
             || rivals.iter().any(|one| one.event.netns != event.netns);
         if in_doubt {
-            return Other::Doubtful(others.iter().chain(&rivals).map(|one| one.number).collect());
+            return Other::Doubtful(others.iter().chain(&rivals).map(|one| one.place).collect());
         }
         // Several in one namespace are of one connection after the other: each belongs to its nearest.
         let nearer =
             rivals.iter().any(|rival| apart(&rival.event, &other.event) < apart(event, &other.event));
-        if nearer { Other::Absent } else { Other::Found(other.number) }
+        if nearer { Other::Absent } else { Other::Found(other.place) }
     }
 
     /// The events that wait and may be of the other end.
     fn fitting(&self, event: &ResetEvent) -> impl Iterator<Item = &Waiting> {
         let ends = self.by_connection.get(&at_receiver(event));
         let others = ends.into_iter().flat_map(|ends| ends.of(opposite(event.direction)));
-        others.filter_map(|number| self.get(*number)).filter(move |other| fit(event, &other.event))
+        others.filter_map(|place| self.waiting.get(place)).filter(move |other| fit(event, &other.event))
     }
 
-    fn get(&self, number: u64) -> Option<&Waiting> {
-        self.waiting.get(self.position(number)?)?.as_ref()
-    }
-
-    fn doubt(&mut self, number: u64) {
-        let position = self.position(number);
-        if let Some(Some(waiting)) = position.and_then(|position| self.waiting.get_mut(position)) {
+    fn doubt(&mut self, place: Place) {
+        if let Some(waiting) = self.waiting.get_mut(&place) {
             waiting.doubted = true;
         }
     }
 
-    fn remove(&mut self, number: u64) -> Option<Waiting> {
-        let position = self.position(number)?;
-        let waiting = self.waiting.get_mut(position)?.take()?;
-        while let Some(None) = self.waiting.front() {
-            self.waiting.pop_front();
-            self.first += 1;
-        }
+    fn remove(&mut self, place: Place) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&place)?;
         let connection = at_receiver(&waiting.event);
         if let Some(ends) = self.by_connection.get_mut(&connection) {
-            ends.of_mut(waiting.event.direction).retain(|other| *other != number);
+            ends.of_mut(waiting.event.direction).retain(|other| *other != place);
             if ends.sent.is_empty() && ends.received.is_empty() {
                 self.by_connection.remove(&connection);
             }
         }
         Some(waiting)
     }
-
-    fn position(&self, number: u64) -> Option<usize> {
-        usize::try_from(number.checked_sub(self.first)?).ok()
-    }
 }
 
 impl Ends {
-    fn of(&self, direction: Direction) -> &VecDeque<u64> {
+    fn of(&self, direction: Direction) -> &VecDeque<Place> {
         match direction {
             Direction::Sent => &self.sent,
             Direction::Received => &self.received,
         }
     }
 
-    fn of_mut(&mut self, direction: Direction) -> &mut VecDeque<u64> {
+    fn of_mut(&mut self, direction: Direction) -> &mut VecDeque<Place> {
         match direction {
             Direction::Sent => &mut self.sent,
             Direction::Received => &mut self.received,

@@ -50,7 +50,7 @@ fn closed_port(family: Family) {
     scene.client.fails(&scene.connect(), "ECONNREFUSED");
     let received = scene.expect_at_client(json!({"direction": "received"}));
     if sees_resets_without_socket() {
-        let sent = scene.expect_at_nobody(json!({"direction": "sent"}));
+        let sent = scene.expect_at_server(json!({"direction": "sent"}));
         assert_joined(&sent, &received);
     } else {
         assert_alone(&received);
@@ -85,6 +85,22 @@ fn closed_port_ipv6() {
 #[test]
 fn closed_port_v4_mapped() {
     closed_port(Family::Mapped);
+}
+
+/// The other end has no process, and there is one all the same.
+#[test]
+fn nobody_ever_listened() {
+    let _host = host::shared();
+    let netns = Netns::new();
+    let watch = Watch::start();
+    netns.actor("test-client").fails("connect 127.0.0.1:9", "ECONNREFUSED");
+    let received = watch.expect(&json!({"direction": "received", "netns": netns.inode()}));
+    if sees_resets_without_socket() {
+        let nobody = json!({"direction": "sent", "netns": netns.inode(), "process": null});
+        assert_joined(&watch.expect(&nobody), &received);
+    } else {
+        assert_alone(&received);
+    }
 }
 
 /// The receipt is told late where nothing proves at once that it is one.
