@@ -1,7 +1,11 @@
-//! From probes to events: drains the ring buffer, decodes, holds what is not proven, enriches. What `watch`, `demo` and
-//! the agent share; who looks at the events is not known here.
+//! From probes to events: drains the ring buffer, decodes, enriches, holds what is not proven, joins both ends. What
+//! `watch`, `demo` and the agent share; who looks at the events is not known here.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use resetmon_common::wire::WAKE;
 
@@ -11,6 +15,7 @@ use crate::{
     enrich::Enricher,
     hold::{HOLD, Hold, Ownership, Released},
     holders::{Holders, Scope},
+    incident::Incidents,
     kernel::{
         counters::Counters,
         error::KernelError,
@@ -59,6 +64,7 @@ impl Capture {
             decoder,
             hold: Hold::default(),
             holders: Holders::new(options.procfs.clone()),
+            incidents: Incidents::default(),
             enricher,
             sequence: 0,
             told: 0,
@@ -74,10 +80,13 @@ impl Capture {
         let Self { stream, pipeline, probes, .. } = self;
         let before = events.len();
         while events.len() == before {
-            let holding = !pipeline.hold.is_empty();
+            let due = pipeline.due_in();
             tokio::select! {
                 batch = stream.batch(|bytes| pipeline.take(bytes, events)) => batch?,
-                () = tokio::time::sleep(HOLD), if holding => {}
+                () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {
+                    // What is due has waited in vain only if its other part has not arrived meanwhile.
+                    stream.rest(|bytes| pipeline.take(bytes, events));
+                }
             }
             pipeline.release(events);
             if std::mem::take(&mut pipeline.woken) && probes.attach_waiting() {
@@ -87,7 +96,7 @@ impl Capture {
         Ok(())
     }
 
-    /// Appends what has arrived and what is still held, without waiting: nothing more will be asked for.
+    /// Appends what has arrived and what still waits, without waiting: nothing more will be asked for.
     pub fn finish(&mut self, events: &mut Vec<ResetEvent>) {
         let Self { stream, pipeline, .. } = self;
         stream.rest(|bytes| pipeline.take(bytes, events));
@@ -115,12 +124,13 @@ impl Capture {
     }
 }
 
-/// Bytes → decode → hold → enrich.
+/// Bytes → decode → holders → enrich → hold → join.
 struct Pipeline {
     clock: Clock,
     decoder: Decoder,
     hold: Hold,
     holders: Holders,
+    incidents: Incidents,
     enricher: Enricher,
     sequence: u16,
     told: u64,
@@ -137,9 +147,9 @@ impl Pipeline {
         let boot = self.clock.boot();
         if let Some(mut closing) = self.decoder.closing(bytes, boot) {
             self.enricher.enrich_process(&mut closing.process);
-            let told = self.hold.close(&closing);
-            self.told += told.len() as u64;
-            events.extend(told);
+            for event in self.hold.close(&closing) {
+                self.join(event, events);
+            }
             return;
         }
         self.sequence = self.sequence.wrapping_add(1);
@@ -183,8 +193,24 @@ impl Pipeline {
             self.look(&mut event, Scope::Everywhere);
             self.enricher.enrich(&mut event);
         }
-        self.told += 1;
-        events.push(event);
+        self.join(event, events);
+    }
+
+    /// Waits for the other end. What an event has been held before counts.
+    fn join(&mut self, event: ResetEvent, events: &mut Vec<ResetEvent>) {
+        let before = events.len();
+        let now = Instant::now();
+        let ago = Duration::try_from(self.clock.now().duration_since(event.time)).unwrap_or_default();
+        let since = now.checked_sub(ago.min(HOLD)).unwrap_or(now);
+        self.incidents.take(event, since, events);
+        self.told += (events.len() - before) as u64;
+    }
+
+    /// How long until something that waits is due; `None` when nothing waits.
+    fn due_in(&self) -> Option<Duration> {
+        let held = self.hold.due_in(self.clock.now());
+        let waiting = self.incidents.due_in(Instant::now());
+        held.into_iter().chain(waiting).min()
     }
 
     fn release(&mut self, events: &mut Vec<ResetEvent>) {
@@ -192,6 +218,9 @@ impl Pipeline {
         for released in released {
             self.tell(released, events);
         }
+        let before = events.len();
+        self.incidents.release(Instant::now(), events);
+        self.told += (events.len() - before) as u64;
     }
 
     fn finish(&mut self, events: &mut Vec<ResetEvent>) {
@@ -199,5 +228,8 @@ impl Pipeline {
         for released in released {
             self.tell(released, events);
         }
+        let before = events.len();
+        self.incidents.finish(events);
+        self.told += (events.len() - before) as u64;
     }
 }

@@ -20,7 +20,7 @@ use zerocopy::FromBytes as _;
 use crate::{
     model::{
         Direction, Errno, FourTuple, ResetEvent, TcpState,
-        connection::{AcceptQueue, Connection, Figures, Gone, Role, Socket},
+        connection::{AcceptQueue, Connection, Figures, Gone, Role, SequenceNumbers, Socket},
         process::Process,
         segment::{NetfilterHook, Segment, TcpFlags},
     },
@@ -329,7 +329,17 @@ impl Reading<'_> {
                 .then_some(AcceptQueue { length: raw.ack_backlog, limit: raw.max_ack_backlog }),
             mptcp: self.has(mark::MPTCP),
             kernel: self.is_of_kernel(),
+            sequence: self.sequence(),
         }
+    }
+
+    fn sequence(&self) -> Option<SequenceNumbers> {
+        let raw = self.raw;
+        (self.state_at_event() != Some(TcpState::Listen)).then(|| SequenceNumbers {
+            snd_una: raw.snd_una,
+            snd_nxt: raw.snd_nxt,
+            rcv_nxt: (self.state() != Some(TcpState::SynSent)).then_some(raw.rcv_nxt),
+        })
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
     capture::{Capture, CaptureOptions},
     model::{Direction, ResetEvent},
     output::{Context, Format, Printer},
+    pid_namespace,
 };
 
 /// Events that have not come by then do not come.
@@ -69,7 +70,8 @@ impl Stage {
         let capture = Capture::start(options)?;
         let pair = Pair::start()?;
         let tells_all_senders = capture.probes().see_resets_without_socket();
-        let judge = Judge { pids: pair.pids(), tells_all_senders };
+        let knows_pids = pid_namespace::is_initial(&options.procfs) != Some(false);
+        let judge = Judge { pids: pair.pids(), knows_pids, tells_all_senders };
         Ok(Self { pair, capture, judge, netns: u32::try_from(netns).ok(), seen: Vec::new() })
     }
 

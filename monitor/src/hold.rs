@@ -112,9 +112,11 @@ impl Hold {
         self.waiting.drain(..).map(Waiting::released)
     }
 
-    /// Whether anything waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// How long after `now` the next event will have waited long enough; `None` when nothing waits.
+    pub fn due_in(&self, now: Timestamp) -> Option<Duration> {
+        let oldest = self.waiting.front()?;
+        let left = hold() - now.duration_since(oldest.event.time);
+        Some(Duration::try_from(left).map_or(Duration::ZERO, |left| left.min(HOLD)))
     }
 }
 

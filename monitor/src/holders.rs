@@ -2,13 +2,14 @@
 //! everywhere. What it may cost is bounded: so much time a second, and so many descriptors a process.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fs,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
+use nix::time::{ClockId, clock_gettime};
 use rustix::{
     fs::{CWD, Dir, Mode, OFlags, openat, readlinkat},
     io::Errno,
@@ -16,7 +17,7 @@ use rustix::{
 
 use crate::{model::process::Process, owner::Holders as Answer};
 
-/// Look-ups may take one part in so many of the time that goes by.
+/// Look-ups may take one part in so many of a processor's time.
 const SHARE: u32 = 5;
 /// How much of it may be saved up.
 const MOST_SAVED: Duration = Duration::from_millis(250);
@@ -26,6 +27,9 @@ const MOST_DESCRIPTORS: usize = 4096;
 const MOST_CHILDREN: usize = 16;
 /// Processes whose descriptors are remembered.
 const MOST_REMEMBERED: usize = 256;
+
+/// Where the unified hierarchy of control groups is mounted, alone or beside others.
+const UNIFIED: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 /// Looks up who holds sockets.
 pub struct Holders {
@@ -79,8 +83,8 @@ impl Holders {
         boot: Timestamp,
         scope: Scope,
     ) -> Answer {
-        let start = Instant::now();
-        if !self.budget.allows(start) {
+        let start = used();
+        if !self.budget.allows(Instant::now()) {
             self.skipped += 1;
             return self.unknown(owner);
         }
@@ -89,8 +93,9 @@ impl Holders {
             Scope::Near => self.near(&search, owner),
             Scope::Everywhere => self.everywhere(&search, owner),
         };
-        self.budget.spend(start.elapsed());
-        self.skipped += u64::from(Instant::now() >= search.deadline);
+        let end = used();
+        self.budget.spend(end.saturating_sub(start));
+        self.skipped += u64::from(end >= search.deadline);
         answer
     }
 
@@ -109,19 +114,12 @@ impl Holders {
 
     /// First in the owner's control group, which ends the search if anybody holds the socket there.
     fn everywhere(&mut self, search: &Search, owner: Option<&Process>) -> Answer {
-        let all = self.processes();
-        let group = owner.and_then(|owner| self.group(owner.pid));
         let mut found = Found::default();
-        if group.is_some() {
-            let (same, others): (Vec<u32>, Vec<u32>) =
-                all.into_iter().partition(|pid| self.group(*pid) == group);
-            for pids in [same, others] {
-                if found.holders.is_empty() {
-                    self.ask_all(pids, search, &mut found);
-                }
-            }
-        } else {
-            self.ask_all(all, search, &mut found);
+        let same = owner.map(|owner| self.same_group(owner.pid)).unwrap_or_default();
+        self.ask_all(&same, search, &mut found);
+        if found.holders.is_empty() {
+            let others = self.processes().into_iter().filter(|pid| !same.contains(pid));
+            self.ask_all(&others.collect(), search, &mut found);
         }
         self.answer(found, owner)
     }
@@ -139,9 +137,9 @@ impl Holders {
         Answer::Unknown { has_children }
     }
 
-    fn ask_all(&mut self, pids: Vec<u32>, search: &Search, found: &mut Found) {
-        for pid in pids {
-            if Instant::now() >= search.deadline {
+    fn ask_all(&mut self, pids: &BTreeSet<u32>, search: &Search, found: &mut Found) {
+        for &pid in pids {
+            if used() >= search.deadline {
                 found.incomplete = true;
                 break;
             }
@@ -200,13 +198,20 @@ impl Holders {
         lists.filter_map(Result::ok).flat_map(|list| numbers(&list)).collect()
     }
 
-    fn processes(&self) -> Vec<u32> {
+    fn processes(&self) -> BTreeSet<u32> {
         let entries = fs::read_dir(&self.procfs).into_iter().flatten().filter_map(Result::ok);
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
     }
 
-    fn group(&self, pid: u32) -> Option<String> {
-        fs::read_to_string(self.procfs.join(format!("{pid}/cgroup"))).ok()
+    /// The processes of the control group that a process is in, by the unified hierarchy; nobody in its root, which is
+    /// everybody's.
+    fn same_group(&self, pid: u32) -> BTreeSet<u32> {
+        let groups = fs::read_to_string(self.procfs.join(format!("{pid}/cgroup"))).unwrap_or_default();
+        let path = groups.lines().find_map(|line| line.strip_prefix("0::/")).filter(|path| !path.is_empty());
+        let lists = path.into_iter().flat_map(|path| {
+            UNIFIED.iter().map(move |mount| PathBuf::from(mount).join(path).join("cgroup.procs"))
+        });
+        lists.filter_map(|list| fs::read_to_string(list).ok()).flat_map(|list| numbers(&list)).collect()
     }
 
     fn process(&self, pid: u32, boot: Timestamp) -> Option<Process> {
@@ -226,7 +231,8 @@ struct Search {
     inode: u64,
     since: Timestamp,
     boot: Timestamp,
-    deadline: Instant,
+    /// By the thread's own time.
+    deadline: Duration,
 }
 
 /// Who was found so far.
@@ -246,7 +252,12 @@ fn numbers(list: &str) -> Vec<u32> {
     list.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
-/// Time that may be spent: a share of what goes by.
+/// Processor time that this thread has used: on a busy machine it is less than what goes by.
+fn used() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
+/// Processor time that may be spent: a share of the time that goes by.
 #[derive(Debug)]
 struct Budget {
     left: Duration,

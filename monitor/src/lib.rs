@@ -11,6 +11,7 @@ pub mod catalogue;
 
 pub mod decode;
 pub mod hold;
+pub mod incident;
 pub mod owner;
 
 pub mod filter;
@@ -27,6 +28,8 @@ pub mod clock;
 pub mod enrich;
 #[cfg(feature = "bpf")]
 pub mod holders;
+#[cfg(feature = "bpf")]
+pub mod pid_namespace;
 
 #[cfg(feature = "bpf")]
 pub mod cli;

@@ -11,12 +11,14 @@ use clap::{ColorChoice, Parser as _};
 use jiff::tz::TimeZone;
 use resetmon::{
     actor, agent,
+    capture::CaptureOptions,
     cli::{Args, Command},
     config::{AgentConfig, DoctorConfig, WatchConfig},
     demo, doctor,
     kernel::error::KernelError,
     notice::{Chain, tell},
     output::{Color, Context},
+    pid_namespace,
     signals::Shutdown,
     watch::{self, WatchError},
 };
@@ -63,11 +65,18 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
             for flag in args.filter.unknown_yet() {
                 tell(format_args!("no reset is known by {flag} yet, so this filter matches nothing"));
             }
-            watch::run(&WatchConfig::from(args.as_ref()), context, &mut to, &mut shutdown).await?;
+            let config = WatchConfig::from(args.as_ref());
+            pid_namespace::tell_unless_host(&config.capture.procfs);
+            watch::run(&config, context, &mut to, &mut shutdown).await?;
         }
-        Command::Agent(args) => agent::run(&AgentConfig::from(args), &mut shutdown).await?,
+        Command::Agent(args) => {
+            let config = AgentConfig::from(args);
+            pid_namespace::tell_unless_host(&config.capture.procfs);
+            agent::run(&config, &mut shutdown).await?;
+        }
         Command::Demo(args) => {
-            let options = (&args.capture).into();
+            let options = CaptureOptions::from(&args.capture);
+            pid_namespace::tell_unless_host(&options.procfs);
             return tokio::select! {
                 played = demo::run(&options, context, &mut to) => played,
                 () = shutdown.requested() => Ok(ExitCode::from(FAILED)),

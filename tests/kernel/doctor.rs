@@ -218,10 +218,20 @@ fn in_a_pid_namespace() {
     let _host = host::shared();
     let report = doctor(&["unshare", "--pid", "--fork", "--mount-proc"], &["--seconds", "1"]);
     report.expect("privileges", "pid namespace", "degraded");
+    let remedy = &report.finding("privileges", "pid namespace")["remedy"];
+    assert!(remedy.as_str().is_some_and(|remedy| remedy.contains("--path.procfs")), "{remedy}");
     for end in ["sent reset", "received reset"] {
         let value = report.expect("self-test", end, "ok");
         assert!(value.contains("the right name"), "{value}");
     }
+}
+
+#[test]
+fn in_a_pid_namespace_with_the_procfs_of_the_host() {
+    let _host = host::shared();
+    let report = doctor(&["unshare", "--pid", "--fork"], &["--seconds", "1"]);
+    let value = report.expect("privileges", "pid namespace", "ok");
+    assert!(value.contains("shows the host"), "{value}");
 }
 
 #[test]

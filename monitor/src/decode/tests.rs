@@ -14,7 +14,7 @@ use super::{Claim, DecodeError, Decoded, Decoder};
 use crate::{
     model::{
         Errno, Family, Reason, TcpState,
-        connection::Role,
+        connection::{Role, SequenceNumbers},
         process::{Exit, OwnerFrom},
     },
     reason::ReasonNames,
@@ -310,6 +310,29 @@ fn sequence_numbers_of_syn_and_fin_are_no_bytes() {
     check(TcpState::FinWait2, (10, 20));
     check(TcpState::CloseWait, (10, 19));
     check(TcpState::LastAck, (9, 19));
+}
+
+#[test]
+fn sequence_numbers_are_those_of_a_connection() {
+    fn check(state: TcpState, expected: Option<(u32, u32, Option<u32>)>) {
+        let raw = RawResetEvent {
+            state: state as u8,
+            state_at_event: state as u8,
+            snd_una: 10,
+            snd_nxt: 20,
+            rcv_nxt: 30,
+            ..received()
+        };
+        let socket = decode(&raw).event.socket.expect("a full socket");
+        let expected =
+            expected.map(|(snd_una, snd_nxt, rcv_nxt)| SequenceNumbers { snd_una, snd_nxt, rcv_nxt });
+        assert_eq!(socket.sequence, expected, "{state:?}");
+    }
+    check(TcpState::Established, Some((10, 20, Some(30))));
+    check(TcpState::SynSent, Some((10, 20, None)));
+    check(TcpState::Listen, None);
+    let closed = RawResetEvent { snd_nxt: 20, ..sent_on_close() };
+    assert!(decode(&closed).event.socket.is_some_and(|socket| socket.sequence.is_some()));
 }
 
 #[test]

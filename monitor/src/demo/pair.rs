@@ -4,7 +4,10 @@ use std::{fmt, net::SocketAddr};
 
 use anyhow::{Context as _, Result};
 
-use super::scenarios::{Outcome, Scenario, Who};
+use super::{
+    scenarios::{Outcome, Scenario, Who},
+    verdict::name,
+};
 use crate::actor::process::Actor;
 
 /// A client and a server.
@@ -44,7 +47,7 @@ impl fmt::Display for Obstacle {
 impl Pair {
     /// Starts both processes, from the running executable. Needs a runtime with I/O and time.
     pub(super) fn start() -> Result<Self> {
-        Ok(Self { client: Actor::start("demo-client")?, server: Actor::start("demo-server")? })
+        Ok(Self { client: Actor::start(name(Who::Client))?, server: Actor::start(name(Who::Server))? })
     }
 
     pub(super) fn pids(&self) -> Pids {

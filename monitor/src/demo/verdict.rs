@@ -10,6 +10,8 @@ use crate::model::{Direction, Reason, ResetEvent, TcpState, process::Process};
 #[derive(Debug)]
 pub(super) struct Judge {
     pub(super) pids: Pids,
+    /// These ids are those that the kernel tells; in another pid namespace the actors' names have to do.
+    pub(super) knows_pids: bool,
     /// Resets that no socket sends are seen: by themselves since 6.10, before by optional probes.
     pub(super) tells_all_senders: bool,
 }
@@ -29,6 +31,12 @@ impl Judge {
             !pairing.iter().any(|(_, paired)| paired.is_some_and(|paired| std::ptr::eq(paired, *event)))
         });
         problems.extend(surplus.map(|event| format!("not expected: {}", of_event(event))));
+        let mut ends = pairing.iter().filter_map(|(_, event)| *event);
+        if let (Some(one), Some(other)) = (ends.next(), ends.next())
+            && (one.incident.is_none() || one.incident != other.incident)
+        {
+            problems.push(format!("not joined: the two ends of {}", of_event(one)));
+        }
         problems
     }
 
@@ -52,9 +60,7 @@ impl Judge {
         let Some(event) = event else {
             return Some(format!("missing: {}", self.of_expected(expected)));
         };
-        let pid = expected.whose.map(|who| self.pid(who));
-        let seen = event.process.as_ref().map(|process| process.pid);
-        (pid != seen).then(|| {
+        (!self.is_whose(expected.whose, event.process.as_ref())).then(|| {
             let seen = event.process.as_ref().map_or_else(|| "no process".to_owned(), of_process);
             format!(
                 "wrong process: {seen} instead of {} for {}",
@@ -62,6 +68,15 @@ impl Judge {
                 of_event(event)
             )
         })
+    }
+
+    fn is_whose(&self, whose: Option<Who>, process: Option<&Process>) -> bool {
+        match (whose, process) {
+            (None, None) => true,
+            (Some(who), Some(process)) if self.knows_pids => process.pid == self.pid(who),
+            (Some(who), Some(process)) => &*process.comm == name(who),
+            (None, Some(_)) | (Some(_), None) => false,
+        }
     }
 
     fn pid(&self, who: Who) -> u32 {
@@ -73,8 +88,8 @@ impl Judge {
 
     fn of_who(&self, whose: Option<Who>) -> String {
         match whose {
-            Some(Who::Client) => format!("demo-client[{}]", self.pids.client),
-            Some(Who::Server) => format!("demo-server[{}]", self.pids.server),
+            Some(who) if self.knows_pids => format!("{}[{}]", name(who), self.pid(who)),
+            Some(who) => name(who).to_owned(),
             None => "no process".to_owned(),
         }
     }
@@ -83,6 +98,14 @@ impl Judge {
         let reason = expected.reason.map(|reason| format!(" for {reason}")).unwrap_or_default();
         let (direction, state) = (expected.direction.as_str(), of_state(expected.state));
         format!("a reset {direction} {state}{reason} by {}", self.of_who(expected.whose))
+    }
+}
+
+/// The name that an actor runs under.
+pub(super) fn name(who: Who) -> &'static str {
+    match who {
+        Who::Client => "demo-client",
+        Who::Server => "demo-server",
     }
 }
 
@@ -156,6 +179,7 @@ mod tests {
             reason: reason.map(|name| Reason::Named(name.into())),
             state,
             process: pid.map(process),
+            incident: Some(samples::refused().id()),
             ..samples::bare(direction, "[::]:1", "[::]:2")
         }
     }
@@ -170,7 +194,7 @@ mod tests {
 
     /// `problems` are the beginnings of those that must be found, in order.
     fn check(tells_all_senders: bool, events: &[ResetEvent], problems: &[&str]) {
-        let judge = Judge { pids: PIDS, tells_all_senders };
+        let judge = Judge { pids: PIDS, knows_pids: true, tells_all_senders };
         let found = judge.problems(EXPECTED, events);
         assert_eq!(found.len(), problems.len(), "{found:?}");
         for (found, wanted) in found.iter().zip(problems) {
@@ -213,6 +237,30 @@ mod tests {
             &["wrong process: a\\u{1b}b[20] instead of demo-client[10]"],
         );
         check(true, &[sent(), received(None)], &["wrong process: no process"]);
+    }
+
+    #[test]
+    fn ends_that_were_not_joined_are_named() {
+        let alone = |event| ResetEvent { incident: None, ..event };
+        check(true, &[alone(sent()), received(Some(10))], &["not joined: the two ends of a reset sent"]);
+        check(true, &[alone(sent()), alone(received(Some(10)))], &["not joined"]);
+        check(false, &[alone(received(Some(10)))], &[]);
+    }
+
+    #[test]
+    fn names_have_to_do_in_another_pid_namespace() {
+        let judge = Judge { pids: PIDS, knows_pids: false, tells_all_senders: true };
+        let by = |comm: &str| {
+            let event = received(Some(99));
+            let process = event.process.map(|process| Process { comm: comm.into(), ..process });
+            [sent(), ResetEvent { process, ..event }]
+        };
+        assert_eq!(judge.problems(EXPECTED, &by("demo-client")), [""; 0]);
+        let problems = judge.problems(EXPECTED, &by("demo-server"));
+        assert!(
+            problems[0].starts_with("wrong process: demo-server[99] instead of demo-client for"),
+            "{problems:?}"
+        );
     }
 
     #[test]

@@ -117,6 +117,8 @@ pub struct PrivilegeFacts {
     pub initial_users: Option<bool>,
     /// Whether this is the initial pid namespace.
     pub initial_pids: Option<bool>,
+    /// Whether the process ids in `/proc` are the host's.
+    pub host_pids: Option<bool>,
     /// `kernel.unprivileged_bpf_disabled`.
     pub unprivileged_bpf_disabled: Option<i64>,
     /// `kernel.perf_event_paranoid`.

@@ -24,12 +24,12 @@ use crate::{
         probes::{BTF_PATH, kernel_release},
     },
     notice::Chain,
+    pid_namespace,
     reason::ReasonNames,
 };
 
-/// Inode numbers of the initial namespaces (`include/linux/proc_ns.h`, 3.8 and later).
+/// Inode number of the initial user namespace (`include/linux/proc_ns.h`, 3.8 and later).
 const INITIAL_USERS: u64 = 0xEFFF_FFFD;
-const INITIAL_PIDS: u64 = 0xEFFF_FFFC;
 
 /// The kernel and its type information.
 pub(super) fn kernel() -> KernelFacts {
@@ -89,7 +89,8 @@ pub(super) fn privileges(procfs: &Path) -> PrivilegeFacts {
             .map_or(Lockdown::Unknown, |text| lockdown(&text)),
         seccomp: field(&status, "Seccomp:"),
         initial_users: namespace("user").map(|inode| inode == INITIAL_USERS && identity != Some(false)),
-        initial_pids: namespace("pid").map(|inode| inode == INITIAL_PIDS),
+        initial_pids: pid_namespace::is_initial(procfs),
+        host_pids: pid_namespace::shows_host(procfs),
         unprivileged_bpf_disabled: sysctl("kernel/unprivileged_bpf_disabled"),
         perf_event_paranoid: sysctl("kernel/perf_event_paranoid"),
         memlock: fs::read_to_string(this.join("limits")).ok().and_then(|limits| memlock(&limits)),

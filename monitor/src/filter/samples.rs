@@ -85,6 +85,7 @@ pub(crate) fn all() -> Vec<(&'static str, ResetEvent)> {
         ("unknown reason", unknown_reason()),
         ("TIME_WAIT", time_wait()),
         ("made by the firewall", rejected()),
+        ("both ends here", joined()),
     ]
 }
 
@@ -232,6 +233,23 @@ fn rejected() -> ResetEvent {
         trigger: Some(header),
         netfilter_hook: Some(NetfilterHook::Forward),
         ..bare(Direction::Sent, "10.0.0.9:443", "10.0.0.5:41326")
+    }
+}
+
+/// A client that is hit by the server beside it.
+fn joined() -> ResetEvent {
+    let (client, server) = ("127.0.0.1:50000", "127.0.0.1:80");
+    let sender = ResetEvent { tuple: bare(Direction::Sent, server, client).tuple, ..unread() };
+    ResetEvent {
+        sequence: 8,
+        state: Some(TcpState::Established),
+        netns: sender.netns,
+        errno: Some(Errno::ConnectionReset),
+        process: Some(process(4713, "wget")),
+        owner_from: OwnerFrom::Connect,
+        incident: Some(sender.id()),
+        counterpart: Some(Arc::new(sender)),
+        ..bare(Direction::Received, client, server)
     }
 }
 

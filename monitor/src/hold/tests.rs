@@ -1,5 +1,7 @@
 //! Hold and cancel: nothing is lost, nothing is told twice, and a refuted receipt is never told.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use resetmon_common::wire::{RawClosing, RawResetEvent, RawTask, direction, mark};
@@ -17,7 +19,7 @@ use crate::{
 };
 
 fn event(direction: u8, marks: u16, socket: u64, at: Timestamp) -> Decoded {
-    let decoder = Decoder { reasons: ReasonNames::default(), tick: std::time::Duration::from_millis(4) };
+    let decoder = Decoder { reasons: ReasonNames::default(), tick: Duration::from_millis(4) };
     let raw = RawResetEvent {
         direction,
         marks: marks | mark::FULL_SOCKET,
@@ -57,7 +59,7 @@ fn a_refuted_receipt_is_never_told() {
     assert_eq!(told.event.direction, Direction::Sent);
     let rest: Vec<_> = hold.release(later(1000)).collect();
     assert_eq!(directions(&rest), [Direction::Received]);
-    assert!(hold.is_empty());
+    assert_eq!(hold.due_in(later(1000)), None);
 }
 
 #[test]
@@ -65,7 +67,11 @@ fn an_unproven_receipt_is_told_when_its_time_has_come() {
     let mut hold = Hold::default();
     assert!(hold.take(unproven(1, later(0)), Settled).is_none());
     let wait = i64::try_from(HOLD.as_millis()).expect("fits");
+    assert_eq!(hold.due_in(later(0)), Some(HOLD));
+    assert_eq!(hold.due_in(later(-5)), Some(HOLD));
     assert_eq!(hold.release(later(wait - 1)).count(), 0);
+    assert_eq!(hold.due_in(later(wait - 1)), Some(Duration::from_millis(1)));
+    assert_eq!(hold.due_in(later(wait + 1)), Some(Duration::ZERO));
     assert_eq!(hold.release(later(wait)).count(), 1);
 }
 

@@ -105,6 +105,19 @@ pub struct Socket {
     pub mptcp: bool,
     /// The kernel itself uses the socket (NFS, say): no process has a descriptor of it.
     pub kernel: bool,
+    /// Where its two streams are; `None` of a listener.
+    pub sequence: Option<SequenceNumbers>,
+}
+
+/// Sequence numbers of a connection, in the terms of RFC 9293.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SequenceNumbers {
+    /// The first one sent that the peer has not acknowledged.
+    pub snd_una: u32,
+    /// The next one to be sent.
+    pub snd_nxt: u32,
+    /// The next one expected from the peer; `None` before its SYN has come.
+    pub rcv_nxt: Option<u32>,
 }
 
 /// Connections of a listener that nobody has accepted yet.

@@ -277,9 +277,12 @@ proptest! {
         let line = line(Format::Wide, &event);
         prop_assert!(line.contains(&event.tuple.local.to_string()), "{:?}", line);
         prop_assert!(line.contains(&event.tuple.peer.to_string()), "{:?}", line);
-        if let Some(process) = &event.process {
+        let peer = event.counterpart.as_ref().and_then(|other| other.process.as_ref());
+        for process in event.process.iter().chain(peer) {
             prop_assert!(line.contains(&format!("{}[{}]", escape(comm(process)), process.pid)), "{:?}", line);
         }
+        let incident = event.incident.map(|id| id.to_string());
+        prop_assert!(incident.is_none_or(|id| line.contains(&id)), "{:?}", line);
     }
 
     #[test]

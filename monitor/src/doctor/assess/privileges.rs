@@ -22,7 +22,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         lockdown(privileges.lockdown),
         seccomp(facts),
         users(facts),
-        pids(privileges.initial_pids),
+        pids(privileges),
         unprivileged(privileges),
         paranoid(facts),
         memlock(facts),
@@ -118,16 +118,20 @@ fn users(facts: &Facts) -> Finding {
     }
 }
 
-fn pids(initial: Option<bool>) -> Finding {
+fn pids(privileges: &PrivilegeFacts) -> Finding {
     let finding = |status, value: &str| finding("pid namespace", status, value);
-    match initial {
-        None => finding(Info, "not told"),
-        Some(true) => finding(Ok, "the initial one"),
-        Some(false) => finding(Degraded, "not the initial one")
+    match (privileges.initial_pids, privileges.host_pids) {
+        (Some(true), _) => finding(Ok, "the initial one"),
+        (_, Some(true)) => finding(Ok, "not the initial one, but the procfs that is read shows the host"),
+        (_, None) => finding(Info, "not told"),
+        (_, Some(false)) => finding(Degraded, "not the initial one")
             .costs(
-                "the kernel tells process ids of the host, which are not those of this /proc: no executables",
+                "the kernel tells process ids of the host, which are not those of this /proc: no executables, no \
+                 arguments, nothing else that is known by /proc",
             )
-            .remedy("docker run --pid=host; in a pod, hostPID: true"),
+            .remedy(
+                "docker run --pid=host; in a pod, hostPID: true; or mount the host's /proc and name it by --path.procfs",
+            ),
     }
 }
 

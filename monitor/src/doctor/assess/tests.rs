@@ -102,6 +102,7 @@ fn facts(release: &str, offers: Offers, probes: Vec<ProbeStatus>) -> Facts {
             seccomp: Some(0),
             initial_users: Some(true),
             initial_pids: Some(true),
+            host_pids: Some(true),
             unprivileged_bpf_disabled: Some(2),
             perf_event_paranoid: Some(2),
             memlock: Some(8 << 20),
@@ -281,15 +282,22 @@ fn privileges_and_host() {
     check(
         &changed(|facts| {
             facts.privileges.initial_pids = Some(false);
+            facts.privileges.host_pids = Some(false);
             facts.privileges.seccomp = Some(2);
             facts.self_test = SelfTest::Made { sent: Seen::RightName, received: Seen::RightName };
         }),
         Verdict::Degraded,
         &[
             ("pid namespace", Degraded, "--pid=host"),
+            ("pid namespace", Degraded, "--path.procfs"),
             ("seccomp", Ok, "allows bpf(2)"),
             ("sent reset", Ok, "right name"),
         ],
+    );
+    check(
+        &changed(|facts| facts.privileges.initial_pids = Some(false)),
+        Verdict::Fine,
+        &[("pid namespace", Ok, "shows the host")],
     );
     check(
         &changed(|facts| facts.privileges.lockdown = Lockdown::Confidentiality),

@@ -52,22 +52,23 @@ pub(super) enum Paint {
 pub(super) const TABLE: [Column; 7] = [
     left("TIME", 12, |event, context, _| time(event, context, "%H:%M:%S%.3f")).painted(Paint::Dim),
     DIRECTION,
-    left("PROCESS", 19, process),
+    left("PROCESS", 19, |event, _, room| process(event.process.as_ref(), room)),
     left("LOCAL", 21, |event, _, room| end(event.tuple.local, room)),
     left("PEER", 21, |event, _, room| end(event.tuple.peer, room)),
     STATE,
-    left("REASON", 25, |event, _, _| reason_or_error(event)),
+    left("REASON", 25, |event, _, room| reason_or_error(event, room)),
 ];
 
 /// Widths for what is common; more pushes the rest of the line.
 #[rustfmt::skip] // A column a line.
-pub(super) const WIDE: [Column; 25] = [
+pub(super) const WIDE: [Column; 27] = [
     left("TIME", 35, |event, context, _| time(event, context, "%Y-%m-%dT%H:%M:%S%.9f%:z")).painted(Paint::Dim),
     DIRECTION,
-    left("PROCESS", 22, process),
+    left("PROCESS", 22, |event, _, room| process(event.process.as_ref(), room)),
     left("OWNER", 7, |event, _, _| event.owner_from.as_str().to_owned()),
     left("LOCAL", 21, |event, _, room| end(event.tuple.local, room)),
     left("PEER", 21, |event, _, room| end(event.tuple.peer, room)),
+    left("PEER_PROCESS", 22, |event, _, room| process(peer_process(event), room)),
     STATE,
     left("REASON", 25, |event, _, _| known(reason(event))),
     left("ERRNO", 12, |event, _, _| known(event.errno.map(Errno::as_str))),
@@ -85,6 +86,7 @@ pub(super) const WIDE: [Column; 25] = [
     left("FLAGS/LEN/TTL", 13, |event, _, _| known(event.trigger.as_ref().or(event.rst.as_ref()).map(packet))),
     right("HS_TTL", 6, |event, _, _| connection(event, |of| of.handshake_ttl.map(|ttl| ttl.to_string()))),
     left("ID", 20, |event, _, _| event.id().to_string()),
+    left("INCIDENT", 20, |event, _, _| known(event.incident)),
     right("UID", 5, |event, _, _| known(event.process.as_ref().map(|process| process.uid))),
     left("EXE", 3, |event, _, _| known(event.process.as_ref().and_then(executable))),
 ];
@@ -140,13 +142,18 @@ fn direction(direction: Direction) -> &'static str {
 }
 
 /// A short name must not cost the process id.
-fn process(event: &ResetEvent, _: &Context, room: usize) -> String {
-    let Some(process) = &event.process else {
+fn process(process: Option<&Process>, room: usize) -> String {
+    let Some(process) = process else {
         return known(None::<&str>);
     };
     let pid = format!("[{}]", process.pid);
     let name = shorten_end(escape(comm(process)), room.saturating_sub(pid.len()));
     format!("{name}{pid}")
+}
+
+/// The owner of the other end's socket, when that is on this host.
+fn peer_process(event: &ResetEvent) -> Option<&Process> {
+    event.counterpart.as_ref()?.process.as_ref()
 }
 
 fn executable(process: &Process) -> Option<&str> {
@@ -165,10 +172,20 @@ fn end(end: SocketAddr, room: usize) -> String {
     }
 }
 
-/// What tells most in one word: a received reset has no reason of this kernel, but an error.
-fn reason_or_error(event: &ResetEvent) -> String {
-    let errno = || event.errno.map(|errno| errno.as_str().to_owned());
-    known(reason(event).or_else(errno))
+/// What tells most: why it was sent, or what the application is told and, of a received one, by whom if that is known.
+fn reason_or_error(event: &ResetEvent, room: usize) -> String {
+    if let Some(reason) = reason(event) {
+        return reason;
+    }
+    let error = known(event.errno.map(Errno::as_str));
+    match (event.direction, peer_process(event)) {
+        (Direction::Sent, _) | (_, None) => error,
+        (Direction::Received, Some(by)) => {
+            let told = format!("{error} by ");
+            let by = process(Some(by), room.saturating_sub(told.len()));
+            format!("{told}{by}")
+        }
+    }
 }
 
 /// The kernel's reason, or the firewall's hook.
@@ -199,7 +216,21 @@ fn duration(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::filter::samples;
+
+    #[test]
+    fn only_a_receipt_is_by_the_other_end() {
+        let server = Arc::new(samples::unread());
+        let received = ResetEvent { counterpart: Some(server), ..samples::refused() };
+        assert_eq!(reason_or_error(&received, 25), "ECONNREFUSED by ngi…[900]");
+        assert_eq!(reason_or_error(&ResetEvent { errno: None, ..received.clone() }, 25), "- by nginx[900]");
+        // Older kernels have no reasons for what they send.
+        let sent = ResetEvent { reason: None, counterpart: Some(Arc::new(received)), ..samples::unread() };
+        assert_eq!(reason_or_error(&sent, 25), "-");
+    }
 
     #[test]
     fn durations() {
