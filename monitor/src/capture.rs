@@ -6,8 +6,9 @@ use std::{path::PathBuf, sync::Arc};
 use resetmon_common::wire::WAKE;
 
 use crate::{
+    cgroups::Cgroups,
     clock::Clock,
-    decode::{DecodeError, Decoder},
+    decode::{DecodeError, Decoder, cgroup_made},
     enrich::Enricher,
     hold::{HOLD, Hold, Ownership, Released},
     holders::{Holders, Scope},
@@ -60,6 +61,8 @@ impl Capture {
             hold: Hold::default(),
             holders: Holders::new(options.procfs.clone()),
             enricher,
+            // Once the probes are attached, so that no group falls in between.
+            cgroups: Cgroups::new(options.procfs.clone()),
             sequence: 0,
             told: 0,
             undecodable: None,
@@ -122,6 +125,7 @@ struct Pipeline {
     hold: Hold,
     holders: Holders,
     enricher: Enricher,
+    cgroups: Cgroups,
     sequence: u16,
     told: u64,
     undecodable: Option<DecodeError>,
@@ -134,10 +138,17 @@ impl Pipeline {
             self.woken = true;
             return;
         }
+        if let Some((id, path)) = cgroup_made(bytes) {
+            self.cgroups.remember(id, path.as_deref());
+            return;
+        }
         let boot = self.clock.boot();
         if let Some(mut closing) = self.decoder.closing(bytes, boot) {
             self.enricher.enrich_process(&mut closing.process);
-            let told = self.hold.close(&closing);
+            let mut told = self.hold.close(&closing);
+            for event in &mut told {
+                self.cgroups.place(event);
+            }
             self.told += told.len() as u64;
             events.extend(told);
             return;
@@ -148,6 +159,7 @@ impl Pipeline {
                 // A process that has just been refused may be gone in a moment: read about it before anything else.
                 let ownership = self.look(&mut decoded.event, Scope::Near);
                 self.enricher.enrich(&mut decoded.event);
+                self.cgroups.place(&mut decoded.event);
                 if let Some(released) = self.hold.take(decoded, ownership) {
                     self.tell(released, events);
                 }
@@ -182,6 +194,7 @@ impl Pipeline {
         if ownership == Ownership::InDoubt {
             self.look(&mut event, Scope::Everywhere);
             self.enricher.enrich(&mut event);
+            self.cgroups.place(&mut event);
         }
         self.told += 1;
         events.push(event);

@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod decode;
 pub mod hold;
 pub mod owner;
+pub mod workload;
 
 pub mod filter;
 pub mod output;
@@ -21,6 +22,8 @@ pub mod kernel;
 
 #[cfg(feature = "bpf")]
 pub mod capture;
+#[cfg(feature = "bpf")]
+pub mod cgroups;
 #[cfg(feature = "bpf")]
 pub mod clock;
 #[cfg(feature = "bpf")]

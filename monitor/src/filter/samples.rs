@@ -55,6 +55,7 @@ pub(crate) fn bare(direction: Direction, local: &str, peer: &str) -> ResetEvent 
         actor: None,
         other_holders: Vec::new(),
         exit: None,
+        cgroup_id: None,
         cgroup: None,
         workload: None,
         counterpart: None,

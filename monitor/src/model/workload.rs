@@ -15,6 +15,10 @@ pub struct Workload {
     pub pod_uid: Option<Arc<str>>,
 }
 
+/// Id of a control group in the unified hierarchy: the inode number of its directory there. Not used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CgroupId(pub u64);
+
 /// What manages a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WorkloadKind {
