@@ -28,3 +28,4 @@ mod python;
 mod received_header;
 mod refused;
 mod time_wait;
+mod workload;

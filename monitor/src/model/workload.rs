@@ -18,6 +18,7 @@ pub struct Workload {
 /// Id of a control group in the unified hierarchy: the inode number of its directory there. Not used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CgroupId(pub u64);
+
 impl Workload {
     /// Its name in short: of a container without a name the first digits of its id, as its runtime shows them.
     pub fn short_name(&self) -> Option<&str> {
