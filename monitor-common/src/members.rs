@@ -55,6 +55,12 @@ macro_rules! kernel_members {
             SK_MAX_ACK_BACKLOG: "sock" "sk_max_ack_backlog" 4 Required;
             SK_SOCKET: "sock" "sk_socket" 8 Required;
             SK_INO: "sock" "sk_ino" 8 Optional;
+            SK_CGROUP: "sock" "sk_cgrp_data.cgroup" 8 Optional;
+            SK_CGROUP_DATA: "sock" "sk_cgrp_data.val" 8 Optional;
+            CGROUP_KN: "cgroup" "kn" 8 Optional;
+            CGROUP_ROOT: "cgroup" "root" 8 Optional;
+            ROOT_HIERARCHY_ID: "cgroup_root" "hierarchy_id" 4 Optional;
+            KERNFS_ID: "kernfs_node" "id" 8 Optional;
             SOCKET_FILE: "socket" "file" 8 Required;
             SOCKET_SK: "socket" "sk" 8 Required;
             FILE_PRIVATE_DATA: "file" "private_data" 8 Required;

@@ -229,6 +229,25 @@ pub struct RawSegment {
 /// A message in the ring buffer that is no event: something has changed that user space may wait for.
 pub const WAKE: u64 = u64::MAX;
 
+/// [`RawCgroup::tag`]: no event begins like this.
+pub const CGROUP_MADE: u64 = u64::MAX - 1;
+
+/// Room for the path of a control group, with a zero at its end.
+pub const CGROUP_PATH: usize = 496;
+
+/// A message in the ring buffer that is no event: a control group was made in the unified hierarchy.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "zerocopy", derive(FromBytes, IntoBytes, Immutable, KnownLayout))]
+pub struct RawCgroup {
+    /// [`CGROUP_MADE`].
+    pub tag: u64,
+    /// Its id.
+    pub id: u64,
+    /// Its path, NUL-terminated; cut where it is too long.
+    pub path: [u8; CGROUP_PATH],
+}
+
 /// Bits of [`RawResetEvent::marks`].
 pub mod mark {
     /// The tracepoint gave a reason.
@@ -302,6 +321,8 @@ pub struct RawResetEvent {
     pub bytes_received: u64,
     /// `sk_lingertime` in ticks.
     pub lingertime: u64,
+    /// Id of the socket's cgroup in the unified hierarchy.
+    pub cgroup_id: u64,
     /// The owner of the socket.
     pub owner: RawOwner,
     /// The current task; only `tgid` and `tid` unless [`mark::OWNED`].
@@ -399,10 +420,11 @@ const _: () = {
     assert!(size_of::<RawSegment>() == 20);
     assert!(size_of::<RawNote>() == 80);
     assert!(size_of::<RawArrival>() == 32);
-    assert!(size_of::<RawResetEvent>() == 352);
-    assert!(offset_of!(RawResetEvent, owner) == 80);
-    assert!(offset_of!(RawResetEvent, tuple) == 184);
-    assert!(offset_of!(RawResetEvent, segment) == 224);
-    assert!(offset_of!(RawResetEvent, reason) == 244);
-    assert!(offset_of!(RawResetEvent, family) == 336);
+    assert!(size_of::<RawCgroup>() == 512);
+    assert!(size_of::<RawResetEvent>() == 360);
+    assert!(offset_of!(RawResetEvent, owner) == 88);
+    assert!(offset_of!(RawResetEvent, tuple) == 192);
+    assert!(offset_of!(RawResetEvent, segment) == 232);
+    assert!(offset_of!(RawResetEvent, reason) == 252);
+    assert!(offset_of!(RawResetEvent, family) == 344);
 };

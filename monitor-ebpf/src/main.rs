@@ -28,6 +28,7 @@ mod tcp_send_reset;
 
 mod task_file;
 
+mod cgroup_mkdir;
 mod inet_csk_accept;
 mod kfree_skb;
 mod module_load;

@@ -8,20 +8,24 @@ use resetmon_common::{
 };
 
 use crate::globals::{
-    FILE_INODE, HAS_COOKIE, ICSK_LRCVTIME, ICSK_PROBES_OUT, ICSK_USER_TIMEOUT, INET_SPORT, INODE_INO,
-    NET_INUM, SK_ACK_BACKLOG, SK_ERR, SK_INO, SK_LINGERTIME, SK_LOCK_OWNED, SK_MARK, SK_MAX_ACK_BACKLOG,
-    SK_PROTOCOL, SK_SHUTDOWN, SK_SOCKET, SK_UID, SKC_DADDR, SKC_DPORT, SKC_FAMILY, SKC_FLAGS, SKC_NET,
-    SKC_NUM, SKC_RCV_SADDR, SKC_STATE, SKC_V6_DADDR, SKC_V6_RCV_SADDR, SOCKET_FILE, TCP_BYTES_ACKED,
-    TCP_BYTES_RECEIVED, TCP_BYTES_SENT, TCP_COPIED_SEQ, TCP_IS_MPTCP, TCP_KEEPALIVE_INTVL,
-    TCP_KEEPALIVE_PROBES, TCP_KEEPALIVE_TIME, TCP_LINGER2, TCP_LSNDTIME, TCP_MDEV_US, TCP_PACKETS_OUT,
-    TCP_RCV_NXT, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US, TCP_TOTAL_RETRANS, TCP_WRITE_SEQ, has,
+    CGROUP_KN, FILE_INODE, HAS_COOKIE, ICSK_LRCVTIME, ICSK_PROBES_OUT, ICSK_USER_TIMEOUT, INET_SPORT,
+    INODE_INO, KERNFS_ID, NET_INUM, SK_ACK_BACKLOG, SK_CGROUP, SK_CGROUP_DATA, SK_ERR, SK_INO, SK_LINGERTIME,
+    SK_LOCK_OWNED, SK_MARK, SK_MAX_ACK_BACKLOG, SK_PROTOCOL, SK_SHUTDOWN, SK_SOCKET, SK_UID, SKC_DADDR,
+    SKC_DPORT, SKC_FAMILY, SKC_FLAGS, SKC_NET, SKC_NUM, SKC_RCV_SADDR, SKC_STATE, SKC_V6_DADDR,
+    SKC_V6_RCV_SADDR, SOCKET_FILE, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_BYTES_SENT, TCP_COPIED_SEQ,
+    TCP_IS_MPTCP, TCP_KEEPALIVE_INTVL, TCP_KEEPALIVE_PROBES, TCP_KEEPALIVE_TIME, TCP_LINGER2, TCP_LSNDTIME,
+    TCP_MDEV_US, TCP_PACKETS_OUT, TCP_RCV_NXT, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US, TCP_TOTAL_RETRANS,
+    TCP_WRITE_SEQ, has,
 };
-use crate::reach::{Reach, Typed, load};
+use crate::reach::{Probed, Reach, Typed, load};
 
 /// `AF_INET`, `AF_INET6` and `IPPROTO_TCP` (`include/linux/socket.h`, `include/uapi/linux/in.h`).
 pub(crate) const AF_INET: u16 = 2;
 pub(crate) const AF_INET6: u16 = 10;
 pub(crate) const IPPROTO_TCP: u16 = 6;
+/// Low bits of `sock_cgroup_data.val` (`include/linux/cgroup-defs.h`, up to 5.14): `is_data`, with which the rest is no
+/// pointer but numbers of `net_prio` and `net_cls`, and `no_refcnt`, with which it is the root.
+const CGROUP_FLAGS: u64 = 3;
 /// The part of a v4-mapped IPv6 address before the IPv4 one, as a native word: `::ffff:`.
 const V4_MAPPED: u32 = u32::from_ne_bytes([0, 0, 0xff, 0xff]);
 
@@ -171,6 +175,7 @@ impl FullSock {
                 to.cookie = bpf_get_socket_cookie(sk.cast_mut().cast());
             }
             to.inode = self.inode(&mut to.marks);
+            to.cgroup_id = self.cgroup_id();
             to.lingertime = load(sk, &SK_LINGERTIME);
             to.uid = load(sk, &SK_UID);
             to.so_mark = load(sk, &SK_MARK);
@@ -211,6 +216,29 @@ impl FullSock {
             to.keepalive_intvl = load(tcp, &TCP_KEEPALIVE_INTVL);
             to.keepalive_probes = load(tcp, &TCP_KEEPALIVE_PROBES);
             to.linger2 = load(tcp, &TCP_LINGER2);
+        }
+    }
+
+    /// Id of the cgroup in the unified hierarchy that the socket was made in, or that its listener was; 0 when the socket
+    /// has none.
+    #[inline(always)]
+    fn cgroup_id(self) -> u64 {
+        let sk = self.sock.0;
+        // SAFETY: a load from a full `sock`; what it points to is a `cgroup`, which the socket keeps.
+        unsafe {
+            if SK_CGROUP.load() != ABSENT {
+                let cgroup: usize = load(sk, &SK_CGROUP);
+                if cgroup == 0 {
+                    return 0;
+                }
+                return Typed::load_through(cgroup as *const u8, &CGROUP_KN, &KERNFS_ID);
+            }
+            // Before 5.15 a number: a pointer, unless one of the low bits says that it is something else.
+            let data: u64 = load(sk, &SK_CGROUP_DATA);
+            if data == 0 || data & CGROUP_FLAGS != 0 {
+                return 0;
+            }
+            Probed::load_through(data as *const u8, &CGROUP_KN, &KERNFS_ID)
         }
     }
 

@@ -10,8 +10,9 @@ use std::{
 use resetmon_common::wire::WAKE;
 
 use crate::{
+    cgroups::Cgroups,
     clock::Clock,
-    decode::{DecodeError, Decoder},
+    decode::{DecodeError, Decoder, cgroup_made},
     enrich::Enricher,
     hold::{HOLD, Hold, Ownership, Released},
     holders::{Holders, Scope},
@@ -66,6 +67,8 @@ impl Capture {
             holders: Holders::new(options.procfs.clone()),
             incidents: Incidents::default(),
             enricher,
+            // Once the probes are attached, so that no group falls in between.
+            cgroups: Cgroups::new(options.procfs.clone()),
             sequence: 0,
             told: 0,
             undecodable: None,
@@ -132,6 +135,7 @@ struct Pipeline {
     holders: Holders,
     incidents: Incidents,
     enricher: Enricher,
+    cgroups: Cgroups,
     sequence: u16,
     told: u64,
     undecodable: Option<DecodeError>,
@@ -144,10 +148,15 @@ impl Pipeline {
             self.woken = true;
             return;
         }
+        if let Some((id, path)) = cgroup_made(bytes) {
+            self.cgroups.remember(id, path.as_deref());
+            return;
+        }
         let boot = self.clock.boot();
         if let Some(mut closing) = self.decoder.closing(bytes, boot) {
             self.enricher.enrich_process(&mut closing.process);
-            for event in self.hold.close(&closing) {
+            for mut event in self.hold.close(&closing) {
+                self.cgroups.place(&mut event);
                 self.join(event, events);
             }
             return;
@@ -158,6 +167,7 @@ impl Pipeline {
                 // A process that has just been refused may be gone in a moment: read about it before anything else.
                 let ownership = self.look(&mut decoded.event, Scope::Near);
                 self.enricher.enrich(&mut decoded.event);
+                self.cgroups.place(&mut decoded.event);
                 if let Some(released) = self.hold.take(decoded, ownership) {
                     self.tell(released, events);
                 }
@@ -192,6 +202,7 @@ impl Pipeline {
         if ownership == Ownership::InDoubt {
             self.look(&mut event, Scope::Everywhere);
             self.enricher.enrich(&mut event);
+            self.cgroups.place(&mut event);
         }
         self.join(event, events);
     }

@@ -12,8 +12,8 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use resetmon_common::wire::{
-    RawAddress, RawClosing, RawOwner, RawResetEvent, RawSegment, RawTask, SOCK_DEAD, SOCK_KEEPOPEN,
-    SOCK_LINGER, direction, hook, mark, role,
+    CGROUP_MADE, RawAddress, RawCgroup, RawClosing, RawOwner, RawResetEvent, RawSegment, RawTask, SOCK_DEAD,
+    SOCK_KEEPOPEN, SOCK_LINGER, direction, hook, mark, role,
 };
 use zerocopy::FromBytes as _;
 
@@ -23,9 +23,19 @@ use crate::{
         connection::{AcceptQueue, Connection, Figures, Gone, Role, SequenceNumbers, Socket},
         process::Process,
         segment::{NetfilterHook, Segment, TcpFlags},
+        workload::CgroupId,
     },
     reason::ReasonNames,
 };
+
+/// Reads the news of a control group: its id, and its path unless that was too long. None when the bytes are no such news.
+pub fn cgroup_made(bytes: &[u8]) -> Option<(CgroupId, Option<String>)> {
+    let made = RawCgroup::read_from_bytes(bytes).ok().filter(|made| made.tag == CGROUP_MADE)?;
+    let end = made.path.iter().position(|byte| *byte == 0).unwrap_or(made.path.len());
+    let is_whole = made.path.starts_with(b"/") && end + 1 < made.path.len();
+    let path = is_whole.then(|| String::from_utf8_lossy(&made.path[..end]).into_owned());
+    Some((CgroupId(made.id), path))
+}
 
 /// What the bytes mean on this host.
 #[derive(Clone, Debug)]
@@ -109,6 +119,11 @@ impl Decoder {
     }
 }
 
+/// The control group of the socket, or of its last owner.
+fn cgroup(raw: &RawResetEvent) -> Option<CgroupId> {
+    [raw.cgroup_id, raw.owner.cgroup_id].into_iter().find(|id| *id != 0).map(CgroupId)
+}
+
 fn claim(marks: u16) -> Claim {
     match (marks & mark::UNPROVEN != 0, marks & mark::REFUTES_RECEIVE != 0) {
         (true, _) => Claim::Unproven,
@@ -153,6 +168,7 @@ impl Reading<'_> {
             actor: self.actor(),
             other_holders: Vec::new(),
             exit: self.exit(),
+            cgroup_id: cgroup(raw),
             cgroup: None,
             workload: None,
             counterpart: None,

@@ -95,7 +95,7 @@ impl Enricher {
 }
 
 /// `/proc/PID/stat` tells the start in ticks of `sysconf(_SC_CLK_TCK)`, rounded down.
-fn start_in_ticks(started: Duration) -> u64 {
+pub(crate) fn start_in_ticks(started: Duration) -> u64 {
     let nanoseconds_per_tick = 1_000_000_000 / procfs::ticks_per_second().max(1);
     u64::try_from(started.as_nanos()).unwrap_or(u64::MAX) / nanoseconds_per_tick
 }

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use self::value::{ProcessName, ReasonName};
+use self::value::{ContainerName, ProcessName, ReasonName, UnitName, WorkloadName};
 use crate::model::{Direction, Errno, Family, ResetEvent, process::Process};
 
 /// A condition on events.
@@ -37,12 +37,12 @@ pub enum Test {
     Pid(u32),
     /// The owner has this name.
     Comm(ProcessName),
-    /// The owner belongs to this systemd unit.
-    Unit(String),
-    /// The owner runs in this container.
-    Container(String),
-    /// The owner belongs to this workload.
-    Workload(String),
+    /// The socket belongs to this systemd unit.
+    Unit(UnitName),
+    /// The socket belongs to this container.
+    Container(ContainerName),
+    /// The socket belongs to this workload.
+    Workload(WorkloadName),
     /// The peer's address is in this network.
     Peer(IpNet),
     /// The local address is in this network.
@@ -93,9 +93,10 @@ impl Test {
         match self {
             Self::Pid(pid) => event.process.as_ref().is_some_and(|process| process.pid == *pid),
             Self::Comm(name) => event.process.as_ref().is_some_and(|process| name.is_of(comm(process))),
-            Self::Unit(_) | Self::Container(_) | Self::Workload(_) | Self::Cause(_) => {
-                not_known_of_any_event()
-            }
+            Self::Unit(name) => event.workload.as_ref().is_some_and(|workload| name.is_of(workload)),
+            Self::Container(name) => event.workload.as_ref().is_some_and(|workload| name.is_of(workload)),
+            Self::Workload(name) => event.workload.as_ref().is_some_and(|workload| name.is_of(workload)),
+            Self::Cause(_) => not_known_of_any_event(),
             Self::Peer(network) => contains(network, peer.ip()),
             Self::Local(network) => contains(network, local.ip()),
             Self::Port(port) => local.port() == *port || peer.port() == *port,
@@ -108,8 +109,8 @@ impl Test {
     }
 }
 
-/// Unit, container, workload and cause are not part of an event so far. Like everything that is not known, they match
-/// nothing; `FilterFlags::unknown_yet` names the flags that end here.
+/// The cause is not part of an event so far. Like everything that is not known, it matches nothing;
+/// `FilterFlags::unknown_yet` names the flag that ends here.
 fn not_known_of_any_event() -> bool {
     false
 }

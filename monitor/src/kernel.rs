@@ -1,6 +1,6 @@
 //! Everything that touches the kernel, and the only room that knows aya: type information, probes, events, counters,
 //! clocks. What the bytes mean is decided elsewhere.
-#![expect(unsafe_code, reason = "giving memory back to the system has no safe interface")]
+#![expect(unsafe_code, reason = "system calls and library functions without a safe interface")]
 
 pub mod btf;
 pub mod layout;
@@ -8,6 +8,8 @@ pub mod reasons;
 
 pub mod error;
 pub mod privilege;
+
+pub mod cgroup_handle;
 
 mod optional;
 pub mod probes;

@@ -13,6 +13,7 @@ pub mod decode;
 pub mod hold;
 pub mod incident;
 pub mod owner;
+pub mod workload;
 
 pub mod filter;
 pub mod output;
@@ -22,6 +23,8 @@ pub mod kernel;
 
 #[cfg(feature = "bpf")]
 pub mod capture;
+#[cfg(feature = "bpf")]
+pub mod cgroups;
 #[cfg(feature = "bpf")]
 pub mod clock;
 #[cfg(feature = "bpf")]

@@ -14,7 +14,7 @@ use self::{
     connection::{Connection, Gone, Socket},
     process::{Exit, OwnerFrom, Process},
     segment::{NetfilterHook, Segment},
-    workload::Workload,
+    workload::{CgroupId, Workload},
 };
 
 /// One RST that this host sent, or that reached one of its sockets.
@@ -60,6 +60,8 @@ pub struct ResetEvent {
     pub other_holders: Vec<Process>,
     /// How the owner ended, when its end caused the reset.
     pub exit: Option<Exit>,
+    /// Id of the socket's control group; once the socket is gone, that of its last owner.
+    pub cgroup_id: Option<CgroupId>,
     /// Control group of the socket: its path below the root of the hierarchy.
     pub cgroup: Option<Arc<str>>,
     /// What runs in that control group.

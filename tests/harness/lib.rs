@@ -7,6 +7,7 @@
 
 mod actor;
 mod agent;
+mod cgroup;
 mod family;
 mod feature;
 mod metrics;
@@ -22,6 +23,7 @@ use std::{env, path::PathBuf, time::Duration};
 pub use self::{
     actor::Actor,
     agent::{Agent, Response, get},
+    cgroup::{Cgroup, container_id, pod_uid},
     family::Family,
     feature::{
         Feature, Version, kernel_reason, owner_from_accept, owner_from_close, reason_label, requires,

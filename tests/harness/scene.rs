@@ -34,10 +34,16 @@ impl Scene {
     /// The same with further arguments for the watch. The namespace comes first: once it is there, no other one of the
     /// watch's life has its number.
     pub fn watched(family: Family, arguments: &[&str]) -> Self {
+        Self::placed(family, || Watch::with(arguments), |_, _| {})
+    }
+
+    /// The same with a watch of one's own, and something done with client and server before they have any socket.
+    pub fn placed(family: Family, watch: impl FnOnce() -> Watch, place: impl FnOnce(&Actor, &Actor)) -> Self {
         let netns = Netns::new();
-        let watch = Watch::with(arguments);
+        let watch = watch();
         let client = netns.actor("test-client");
         let mut server = netns.actor("test-server");
+        place(&client, &server);
         let server_port = server.address(family.listen()).port();
         Self { family, client, server, watch, netns, server_port }
     }
@@ -45,10 +51,15 @@ impl Scene {
     /// The same, with an accepted connection between the two.
     pub fn connected(family: Family) -> Self {
         let mut scene = Self::new(family);
-        scene.client.run(&scene.connect());
-        let peer = scene.server.address("accept");
-        assert_eq!(peer.port(), CLIENT_PORT);
+        scene.make_connection();
         scene
+    }
+
+    /// Makes a connection between the two, and has it accepted.
+    pub fn make_connection(&mut self) {
+        self.client.run(&self.connect());
+        let peer = self.server.address("accept");
+        assert_eq!(peer.port(), CLIENT_PORT);
     }
 
     /// The client's command to connect.

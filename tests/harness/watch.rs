@@ -45,9 +45,19 @@ impl Watch {
 
     /// The same with further arguments.
     pub fn with(arguments: &[&str]) -> Self {
+        Self::run(&mut Command::new(binary()), arguments)
+    }
+
+    /// The same with no capability but these, in the form of setpriv(1): `+bpf,+perfmon`.
+    pub fn bounded(capabilities: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("setpriv");
+        command.args(["--inh-caps=-all", &format!("--bounding-set=-all,{capabilities}")]).arg(binary());
+        Self::run(&mut command, arguments)
+    }
+
+    fn run(command: &mut Command, arguments: &[&str]) -> Self {
         require_root();
-        let mut process =
-            Running::start(Command::new(binary()).args(["watch", "-o", "json"]).args(arguments));
+        let mut process = Running::start(command.args(["watch", "-o", "json"]).args(arguments));
         let output = process.take_output();
         let told = Arc::new(Told::default());
         let heard = Arc::clone(&told);

@@ -30,3 +30,4 @@ mod python;
 mod received_header;
 mod refused;
 mod time_wait;
+mod workload;

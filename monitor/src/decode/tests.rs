@@ -5,17 +5,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use resetmon_common::wire::{
-    PF_KTHREAD, RawAddress, RawOwner, RawResetEvent, RawSegment, RawTask, SOCK_DEAD, SOCK_KEEPOPEN,
-    direction, mark, origin, role,
+    CGROUP_MADE, CGROUP_PATH, PF_KTHREAD, RawAddress, RawCgroup, RawOwner, RawResetEvent, RawSegment,
+    RawTask, SOCK_DEAD, SOCK_KEEPOPEN, direction, mark, origin, role,
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
-use super::{Claim, DecodeError, Decoded, Decoder};
+use super::{Claim, DecodeError, Decoded, Decoder, cgroup_made};
 use crate::{
     model::{
         Errno, Family, Reason, TcpState,
         connection::{Role, SequenceNumbers},
         process::{Exit, OwnerFrom},
+        workload::CgroupId,
     },
     reason::ReasonNames,
 };
@@ -368,4 +369,40 @@ fn hostile_names_become_text() {
     raw.owner.task.comm = [0xff; 16];
     let process = decode(&raw).event.process.expect("an owner");
     assert_eq!(process.comm.chars().count(), 16);
+}
+
+#[test]
+fn news_of_control_groups() {
+    let news = |tag, path: &[u8]| {
+        let mut made = RawCgroup { tag, id: 7, path: [0; CGROUP_PATH] };
+        made.path[..path.len()].copy_from_slice(path);
+        cgroup_made(made.as_bytes())
+    };
+    let (longest, cut) = ([b'/'; CGROUP_PATH - 2], [b'/'; CGROUP_PATH - 1]);
+    let check = |path: &[u8], expected: Option<&[u8]>| {
+        let expected = expected.map(|path| String::from_utf8_lossy(path).into_owned());
+        assert_eq!(news(CGROUP_MADE, path), Some((CgroupId(7), expected)), "{path:?}");
+    };
+    check(b"/a.slice/b.service", Some(b"/a.slice/b.service"));
+    check(b"/\xff", Some("/\u{fffd}".as_bytes()));
+    check(&longest, Some(&longest));
+    check(&cut, None);
+    check(&[b'/'; CGROUP_PATH], None);
+    check(b"", None);
+    assert_eq!(news(0, b"/a"), None);
+    assert_eq!(cgroup_made(received().as_bytes()), None);
+    assert_eq!(cgroup_made(b""), None);
+}
+
+#[test]
+fn control_groups() {
+    let check = |socket: u64, owner: u64, expected: Option<u64>| {
+        let mut raw = RawResetEvent { cgroup_id: socket, ..received() };
+        raw.owner.cgroup_id = owner;
+        assert_eq!(decode(&raw).event.cgroup_id, expected.map(CgroupId));
+    };
+    check(0, 0, None);
+    check(7, 0, Some(7));
+    check(7, 8, Some(7));
+    check(0, 8, Some(8));
 }

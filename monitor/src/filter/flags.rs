@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::{
     Filter, Test,
-    value::{self, ProcessName, ReasonName},
+    value::{self, ContainerName, ProcessName, ReasonName, UnitName, WorkloadName},
 };
 use crate::model::{Direction, Errno, Family};
 
@@ -26,15 +26,15 @@ pub struct FilterFlags {
     /// Resets that hit processes of this name
     #[arg(long, value_name = "NAME")]
     comm: Vec<ProcessName>,
-    /// Resets that hit processes of this systemd unit
-    #[arg(long, value_name = "UNIT", value_parser = NonEmptyStringValueParser::new())]
-    unit: Vec<String>,
-    /// Resets that hit processes in this container
-    #[arg(long, value_name = "CONTAINER", value_parser = NonEmptyStringValueParser::new())]
-    container: Vec<String>,
-    /// Resets that hit processes of this workload
-    #[arg(long, value_name = "WORKLOAD", value_parser = NonEmptyStringValueParser::new())]
-    workload: Vec<String>,
+    /// Resets of sockets of this systemd unit, such as `nginx` for nginx.service
+    #[arg(long, value_name = "UNIT")]
+    unit: Vec<UnitName>,
+    /// Resets of sockets of this container, by its name or the first digits of its id
+    #[arg(long, value_name = "CONTAINER")]
+    container: Vec<ContainerName>,
+    /// Resets of sockets of this workload: a unit or container, the uid of a pod, or all of a kind, such as `docker`
+    #[arg(long, value_name = "WORKLOAD")]
+    workload: Vec<WorkloadName>,
     /// Resets of connections with a peer in this network; an address is a network of one
     #[arg(long, value_name = "CIDR", value_parser = value::network)]
     peer: Vec<IpNet>,
@@ -94,12 +94,7 @@ impl FilterFlags {
 
     /// Flags in use that nothing matches, because no event carries what they ask for so far.
     pub fn unknown_yet(&self) -> Vec<&'static str> {
-        let flags = [
-            ("--unit", &self.unit),
-            ("--container", &self.container),
-            ("--workload", &self.workload),
-            ("--cause", &self.cause),
-        ];
+        let flags = [("--cause", &self.cause)];
         flags.into_iter().filter(|(_, values)| !values.is_empty()).map(|(flag, _)| flag).collect()
     }
 

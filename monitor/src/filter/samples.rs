@@ -55,6 +55,7 @@ pub(crate) fn bare(direction: Direction, local: &str, peer: &str) -> ResetEvent 
         actor: None,
         other_holders: Vec::new(),
         exit: None,
+        cgroup_id: None,
         cgroup: None,
         workload: None,
         counterpart: None,
@@ -111,6 +112,8 @@ pub(crate) fn refused() -> ResetEvent {
         }),
         process: Some(Process { details: Some(Arc::new(details)), ..process(4711, "python") }),
         owner_from: OwnerFrom::Connect,
+        cgroup: Some("/system.slice/app.service".into()),
+        workload: Some(Arc::new(unit("app.service"))),
         connection: Some(Connection {
             role: Some(Role::Client),
             figures: Some(Figures::default()),
@@ -136,6 +139,21 @@ fn no_socket() -> ResetEvent {
     }
 }
 
+/// A unit of systemd.
+pub(crate) fn unit(name: &str) -> Workload {
+    Workload { kind: WorkloadKind::Systemd, name: Some(name.into()), container_id: None, pod_uid: None }
+}
+
+/// A container of a pod.
+pub(crate) fn pod() -> Workload {
+    Workload {
+        kind: WorkloadKind::Kubernetes,
+        name: None,
+        container_id: Some("7be92808767a667f35c8505cbf40d14e931ef6db5b0210329cf193b15ba9d605".into()),
+        pod_uid: Some("3e61c214-5fdb-4a3c-91bc-7d6a2b0f6e11".into()),
+    }
+}
+
 /// A server that closed before it had read all.
 pub(crate) fn unread() -> ResetEvent {
     ResetEvent {
@@ -144,6 +162,8 @@ pub(crate) fn unread() -> ResetEvent {
         netns: Some(4_026_531_840),
         process: Some(process(900, "nginx")),
         owner_from: OwnerFrom::Listen,
+        cgroup: Some("/kubepods/burstable/pod3e61c214-5fdb-4a3c-91bc-7d6a2b0f6e11/7be92808767a667f35c8505cbf40d14e931ef6db5b0210329cf193b15ba9d605".into()),
+        workload: Some(Arc::new(pod())),
         connection: Some(Connection {
             handshake_ttl: None,
             role: Some(Role::Server),

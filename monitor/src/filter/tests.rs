@@ -1,11 +1,16 @@
 //! Which events match which flags, what flags refuse, and the laws of combination.
 
+use std::sync::Arc;
+
 use clap::Parser as _;
 use ipnet::IpNet;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{Filter, Test, flags::FilterFlags, samples, value};
-use crate::model::{Direction, Errno, Family, ResetEvent};
+use crate::model::{
+    Direction, Errno, Family, ResetEvent,
+    workload::{Workload, WorkloadKind},
+};
 
 #[derive(clap::Parser)]
 struct Cli {
@@ -62,6 +67,60 @@ fn processes() {
     check_all(&long, &["--comm fourteen-bytesé"], &["--comm fourteen-bytes"]);
     let nobody = samples::bare(Direction::Sent, "10.0.0.5:1", "10.0.0.9:2");
     check_all(&nobody, &[], &["--pid 1", "--comm python3"]);
+}
+
+#[test]
+fn workloads() {
+    let id = "7be92808767a667f35c8505cbf40d14e931ef6db5b0210329cf193b15ba9d605";
+    let in_pod = samples::unread();
+    check_all(
+        &in_pod,
+        &[
+            "--container 7be92808767a",
+            "--container 7",
+            &format!("--container {id}"),
+            "--workload kubernetes",
+            "--workload kubernetes/7be92808767a",
+            "--workload 7be92808767a",
+            &format!("--workload {id}"),
+            "--workload 3e61c214-5fdb-4a3c-91bc-7d6a2b0f6e11",
+            "--workload docker --workload kubernetes",
+        ],
+        &[
+            "--container 8be9",
+            "--container be9",
+            "--workload 7be9",
+            "--workload docker",
+            "--unit kubernetes",
+            "--unit 7be92808767a",
+        ],
+    );
+    let in_unit = |name| ResetEvent { workload: Some(Arc::new(samples::unit(name))), ..samples::refused() };
+    check_all(
+        &in_unit("app.service"),
+        &[
+            "--unit app",
+            "--unit app.service",
+            "--workload app",
+            "--workload systemd/app.service",
+            "--workload systemd",
+        ],
+        &["--unit App", "--unit ap", "--unit app.socket", "--container app.service", "--workload user"],
+    );
+    check_all(
+        &in_unit("my-app.scope"),
+        &[r"--unit my\x2dapp.scope", "--unit my-app.scope"],
+        &["--unit my-app"],
+    );
+    let named = Workload { kind: WorkloadKind::Lxc, ..samples::unit("web") };
+    let named = ResetEvent { workload: Some(Arc::new(named)), ..samples::refused() };
+    check_all(
+        &named,
+        &["--container web", "--workload web", "--workload lxc/web"],
+        &["--unit web", "--container we"],
+    );
+    let unknown = ResetEvent { workload: None, ..samples::refused() };
+    check_all(&unknown, &[], &["--unit app", "--container 7", "--workload host", "--workload systemd"]);
 }
 
 #[test]
@@ -136,8 +195,7 @@ fn what_events_do_not_carry_matches_nothing() {
         assert_eq!(matches, expected.is_empty(), "{text}");
     };
     check("--received", &[]);
-    check("--unit nginx.service", &["--unit"]);
-    check("--cause closed_port --workload a --container b --sent", &["--container", "--workload", "--cause"]);
+    check("--cause closed_port --sent", &["--cause"]);
 }
 
 #[test]
@@ -163,6 +221,9 @@ fn bad_values_get_a_clear_error() {
     check("--pid 0", "0 is not in 1..=4294967295");
     check("--reason no-socket", "expected a reset reason of the kernel, such as no_socket");
     check("--reason SK_RST_REASON_", "expected a reset reason");
+    for flag in ["--unit", "--container", "--workload"] {
+        check(&format!("{flag}="), "expected a name");
+    }
     check("--errno EAGAIN", "a reset causes one of ECONNRESET, ECONNREFUSED, EPIPE, ETIMEDOUT, ECONNABORTED");
     check("--sent=yes", "unexpected value");
 }
@@ -189,7 +250,9 @@ fn any_test() -> impl Strategy<Value = Test> {
     prop_oneof![
         (1..3_u32).prop_map(Test::Pid),
         Just(Test::Comm("systemd".parse().expect("a name"))),
-        Just(Test::Unit("a.service".into())),
+        Just(Test::Unit("app".parse().expect("a unit"))),
+        Just(Test::Container("7be9".parse().expect("a container"))),
+        Just(Test::Workload("host".parse().expect("a workload"))),
         select(vec!["0.0.0.0/1", "::/1"]).prop_map(network).prop_map(Test::Peer),
         select(vec!["0.0.0.0/1", "::/1"]).prop_map(network).prop_map(Test::Local),
         any::<u16>().prop_map(Test::Port),
@@ -227,5 +290,6 @@ proptest! {
     fn values_never_panic(text in any::<String>()) {
         let _ = (value::network(&text), value::errno(&text));
         let _ = (text.parse::<value::ReasonName>(), text.parse::<value::ProcessName>());
+        let _ = (text.parse::<value::UnitName>(), text.parse::<value::WorkloadName>());
     }
 }

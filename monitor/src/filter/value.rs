@@ -5,7 +5,13 @@ use std::{net::IpAddr, str::FromStr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::model::{Errno, Reason};
+use crate::{
+    model::{
+        Errno, Reason,
+        workload::{Workload, WorkloadKind},
+    },
+    workload::unescape,
+};
 
 /// The kernel keeps this many bytes of a thread's name.
 const COMM_LENGTH: usize = 15;
@@ -20,6 +26,18 @@ pub struct ProcessName(String);
 /// A reset reason as a user names it: a kernel's name for it in any case, with or without its prefixes, or a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReasonName(String);
+
+/// A systemd unit as a user names it: escaped or not, and a service also without its suffix, as systemctl(1) takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitName(String);
+
+/// A container as a user names it: its name, or the first digits of its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerName(String);
+
+/// A workload as a user names it: a unit, a container, the uid of a pod, or a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadName(String);
 
 /// Text that is no value of its kind. Does not repeat the text: whoever asked for the value shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +56,9 @@ pub enum ValueError {
     /// Not a process name.
     #[error("expected the name of a process")]
     ProcessName,
+    /// Not the name of a unit, container or workload.
+    #[error("expected a name")]
+    Name,
     /// Not a reason.
     #[error("expected a reset reason of the kernel, such as no_socket or TCP_ABORT_ON_CLOSE, or its number")]
     Reason,
@@ -62,6 +83,67 @@ impl FromStr for ProcessName {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         if text.is_empty() { Err(ValueError::ProcessName) } else { Ok(Self(text.to_owned())) }
     }
+}
+
+impl UnitName {
+    /// Whether the workload is this unit.
+    pub(super) fn is_of(&self, workload: &Workload) -> bool {
+        let is_unit = matches!(workload.kind, WorkloadKind::Systemd | WorkloadKind::User);
+        is_unit && workload.name.as_deref().is_some_and(|name| self.is(name))
+    }
+
+    fn is(&self, name: &str) -> bool {
+        name == self.0 || name.strip_suffix(".service") == Some(&self.0)
+    }
+}
+
+impl FromStr for UnitName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        name(text).map(|name| Self(unescape(name).into_owned()))
+    }
+}
+
+impl ContainerName {
+    /// Whether the workload is this container.
+    pub(super) fn is_of(&self, workload: &Workload) -> bool {
+        let is_unit = matches!(workload.kind, WorkloadKind::Systemd | WorkloadKind::User);
+        let has_id = workload.container_id.as_ref().is_some_and(|id| id.starts_with(&self.0));
+        has_id || (!is_unit && workload.name.as_deref() == Some(&self.0))
+    }
+}
+
+impl FromStr for ContainerName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        name(text).map(|name| Self(name.to_owned()))
+    }
+}
+
+impl WorkloadName {
+    /// Whether the workload is this one, or of this kind.
+    pub(super) fn is_of(&self, workload: &Workload) -> bool {
+        let named = [&workload.container_id, &workload.pod_uid].into_iter().flatten();
+        self.0 == workload.kind.as_str()
+            || self.0 == workload.to_string()
+            || self.0 == workload.short_name().unwrap_or_default()
+            || named.into_iter().any(|name| **name == self.0)
+            || UnitName(self.0.clone()).is_of(workload)
+    }
+}
+
+impl FromStr for WorkloadName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        name(text).map(|name| Self(unescape(name).into_owned()))
+    }
+}
+
+fn name(text: &str) -> Result<&str, ValueError> {
+    if text.is_empty() { Err(ValueError::Name) } else { Ok(text) }
 }
 
 impl ReasonName {

@@ -103,7 +103,9 @@ fn offset(btf: &BtfReader<'_>, member: &KernelMember) -> Result<u32, LayoutError
             expected: member.size,
         }),
         Ok(found) => Ok(found.offset),
-        Err(BtfError::NoSuchMember { .. }) if member.need == Need::Optional => Ok(ABSENT),
+        Err(BtfError::NoSuchMember { .. } | BtfError::NoSuchType { .. }) if member.need == Need::Optional => {
+            Ok(ABSENT)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -136,6 +138,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let member = |path, size, need| KernelMember { global: "X", structure: "tcp_sock", path, size, need };
+        let in_no_struct = KernelMember { structure: "no_such_struct", ..member("id", 8, Need::Optional) };
         let check = |member: KernelMember, expected: Result<u32, &str>| {
             with_btf(|btf| {
                 let found = offset(btf, &member).map_err(|error| error.to_string());
@@ -143,6 +146,11 @@ mod tests {
             });
         };
         check(member("no_such", 4, Need::Optional), Ok(ABSENT));
+        check(in_no_struct, Ok(ABSENT));
+        check(
+            KernelMember { need: Need::Required, ..in_no_struct },
+            Err("the kernel's BTF has no struct or union no_such_struct"),
+        );
         check(member("no_such", 4, Need::Required), Err("struct tcp_sock has no member no_such"));
         let wide = member("snd_nxt", 8, Need::Required);
         check(wide, Err("tcp_sock.snd_nxt has 4 bytes in this kernel, where 8 are needed"));

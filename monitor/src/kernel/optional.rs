@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aya::{
     Btf, Ebpf,
-    programs::{BtfTracePoint, FEntry, FExit, KProbe, ProgramError},
+    programs::{BtfTracePoint, FEntry, FExit, KProbe, ProgramError, RawTracePoint},
 };
 
 use super::{
@@ -111,6 +111,14 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         module: Some("nf_reject_ipv6"),
         objection: |_| None,
         programs: &[(Mechanism::Fentry, "nf_send_reset6"), (Mechanism::Kprobe, "nf_send_reset6_kprobe")],
+    },
+    OptionalProbe {
+        name: "cgroup_mkdir",
+        need: ProbeNeed::Optional,
+        gives: "which control group a reset's socket was in, when that is gone and came after resetmon's start",
+        module: None,
+        objection: |_| None,
+        programs: &[(Mechanism::RawTp, "cgroup_mkdir")],
     },
     OptionalProbe {
         name: "kfree_skb",
@@ -232,6 +240,11 @@ fn attach_one(
             let program: &mut BtfTracePoint = program.try_into()?;
             program.load(function, btf()?)?;
             program.attach()?;
+        }
+        Mechanism::RawTp => {
+            let program: &mut RawTracePoint = program.try_into()?;
+            program.load()?;
+            program.attach(function)?;
         }
         Mechanism::Fentry => {
             let program: &mut FEntry = program.try_into()?;

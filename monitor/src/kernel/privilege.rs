@@ -18,7 +18,7 @@ pub enum Capability {
     Perfmon,
     /// Stands in for the two on any kernel.
     SysAdmin,
-    /// Look into the descriptors of other processes.
+    /// Look into the descriptors of other processes, and open control groups by their ids.
     DacReadSearch,
     /// Read which executable another process runs and which namespaces it is in.
     SysPtrace,

@@ -107,7 +107,7 @@ fn parse(item: &str) -> Result<Item, SelectionError> {
     let by = |mechanism: Mechanism| match mechanism {
         Mechanism::Fentry | Mechanism::Fexit => trampoline,
         Mechanism::Kprobe | Mechanism::Kretprobe => how == "kprobe",
-        Mechanism::TpBtf | Mechanism::Iterator => false,
+        Mechanism::TpBtf | Mechanism::RawTp | Mechanism::Iterator => false,
     };
     let mechanism = probe.programs.iter().map(|(mechanism, _)| *mechanism).find(|mechanism| by(*mechanism));
     mechanism.map(|mechanism| Item::With(probe.name, Some(mechanism))).ok_or_else(wrong)

@@ -53,6 +53,8 @@ pub enum Outcome {
 pub enum Mechanism {
     /// To a tracepoint, with typed arguments.
     TpBtf,
+    /// To a tracepoint, with arguments as they are.
+    RawTp,
     /// To the entry of a function, by a trampoline.
     Fentry,
     /// To the return of a function, by a trampoline.
@@ -70,6 +72,7 @@ impl Mechanism {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TpBtf => "tp_btf",
+            Self::RawTp => "raw_tp",
             Self::Fentry => "fentry",
             Self::Fexit => "fexit",
             Self::Kprobe => "kprobe",

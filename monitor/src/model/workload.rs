@@ -1,6 +1,6 @@
 //! What a control group is for: the unit, container or session that runs in it.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// What runs in a control group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +13,25 @@ pub struct Workload {
     pub container_id: Option<Arc<str>>,
     /// Uid of the Kubernetes pod.
     pub pod_uid: Option<Arc<str>>,
+}
+
+/// Id of a control group in the unified hierarchy: the inode number of its directory there. Not used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CgroupId(pub u64);
+
+impl Workload {
+    /// Its name in short: of a container without a name the first digits of its id, as its runtime shows them.
+    pub fn short_name(&self) -> Option<&str> {
+        let id = || self.container_id.as_deref().map(|id| id.get(..12).unwrap_or(id));
+        self.name.as_deref().or_else(id).or(self.pod_uid.as_deref())
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.as_str())?;
+        self.short_name().map_or(Ok(()), |name| write!(f, "/{name}"))
+    }
 }
 
 /// What manages a workload.

@@ -61,10 +61,11 @@ pub(super) const TABLE: [Column; 7] = [
 
 /// Widths for what is common; more pushes the rest of the line.
 #[rustfmt::skip] // A column a line.
-pub(super) const WIDE: [Column; 27] = [
+pub(super) const WIDE: [Column; 28] = [
     left("TIME", 35, |event, context, _| time(event, context, "%Y-%m-%dT%H:%M:%S%.9f%:z")).painted(Paint::Dim),
     DIRECTION,
     left("PROCESS", 22, |event, _, room| process(event.process.as_ref(), room)),
+    left("WORKLOAD", 23, |event, _, _| known(event.workload.as_ref())),
     left("OWNER", 7, |event, _, _| event.owner_from.as_str().to_owned()),
     left("LOCAL", 21, |event, _, room| end(event.tuple.local, room)),
     left("PEER", 21, |event, _, room| end(event.tuple.peer, room)),
