@@ -77,13 +77,14 @@ enum Place {
 impl Place {
     fn test(self, network: Network) -> Result<()> {
         setup::setup(Needs::BuildAndTests, network)?;
-        match self {
-            Self::Local => kernel_test::local(network),
+        let table = match self {
+            Self::Local => kernel_test::local(network)?,
             Self::Vm { series } => {
                 let series = if series.is_empty() { Series::all() } else { series };
-                kernel_test::vm(&series, network).map(|_counts| ())
+                kernel_test::vm(&series, network)?
             }
-        }
+        };
+        kernel_test::conclude(&table)
     }
 }
 

@@ -40,8 +40,13 @@ impl Binaries {
     pub(crate) fn tests(&self) -> Result<Vec<String>> {
         let list =
             process::run_for_output(program(&self.kernel_tests).args(["--list", "--format", "terse"]))?;
-        Ok(list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+        Ok(listed(&list))
     }
+}
+
+/// Reads a test program's list of its tests: `refused::ipv4: test`.
+pub(crate) fn listed(list: &str) -> Vec<String> {
+    list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
 }
 
 /// The path in one of cargo's messages, if it is about this program. Such a path holds nothing that JSON escapes.
