@@ -6,7 +6,7 @@ use std::mem::take;
 
 use anyhow::Result;
 
-use crate::kernel_test::{self, Series, Table};
+use crate::kernel_test::{self, Arch, Series, Table};
 use crate::lint;
 use crate::process::{self, Network};
 use crate::setup::{self, Needs};
@@ -29,7 +29,7 @@ pub(crate) fn test(network: Network) -> Result<()> {
         if table.counts().failed == 0 { Ok(()) } else { kernel_test::conclude(&table) }
     })?;
     steps.step("kernel tests in virtual machines", || {
-        table = take(&mut table).beside(kernel_test::vm(&Series::all(), network)?);
+        table = take(&mut table).beside(kernel_test::vm(&Series::all(), Arch::default(), network)?);
         kernel_test::conclude(&table)
     })?;
     steps.summarise();

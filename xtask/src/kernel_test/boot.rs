@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::arch::Arch;
 use crate::process::program;
 
 /// How long it may take from power on to power off.
@@ -36,19 +37,21 @@ pub(crate) struct Boot {
 }
 
 /// Boots to power off. The console goes to `log` as well, as it comes.
-pub(crate) fn boot(vmlinuz: &Path, image: &Path, log: &Path) -> Result<Boot> {
-    let mut qemu = program("qemu-system-x86_64");
+pub(crate) fn boot(arch: Arch, vmlinuz: &Path, image: &Path, log: &Path) -> Result<Boot> {
+    let mut qemu = program(arch.emulator());
+    qemu.args(arch.machine());
     // One thread for all emulated processors: with one each, a kernel that patches its own code while it boots can be
     // caught in the middle of it (7.x dies of a breakpoint then).
-    qemu.args(["-accel", "tcg,thread=single", "-cpu", "max", "-m", "2048", "-smp", "2", "-no-reboot"]);
+    qemu.args(["-accel", "tcg,thread=single", "-m", "2048", "-smp", "2", "-no-reboot"]);
     qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-kernel"]);
     qemu.arg(vmlinuz).arg("-initrd").arg(image);
-    qemu.args(["-append", "console=ttyS0 quiet oops=panic panic=-1 rdinit=/init"]);
+    let console = arch.console();
+    qemu.args(["-append", &format!("console={console} quiet oops=panic panic=-1 rdinit=/init")]);
     let mut child = qemu
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .context("cannot start qemu-system-x86_64; `cargo xtask setup --tests` installs it")?;
+        .with_context(|| format!("cannot start {}", arch.emulator()))?;
     let output = child.stdout.take().context("the console is piped")?;
     let mut console = Console {
         received: listen(output),
