@@ -10,6 +10,7 @@ mod agent;
 mod family;
 mod feature;
 mod metrics;
+mod module;
 mod netns;
 mod process;
 mod scene;
@@ -23,9 +24,12 @@ pub use self::{
     agent::{Agent, Response, get},
     family::Family,
     feature::{
-        Feature, Version, kernel_reason, reason_label, requires, requires_probe, sees_resets_without_socket,
+        Feature, Version, kernel_reason, kprobes_need_admin, perfmon_sees_resets_without_socket,
+        reason_label, requires, requires_absent, requires_lack_of, requires_probe, requires_probe_by,
+        sees_resets_without_socket,
     },
     metrics::Metrics,
+    module::Absent,
     netns::Netns,
     process::Running,
     scene::{Scene, endpoint},
