@@ -31,7 +31,7 @@ done
 dmesg -n 1
 
 echo "kernel-test: release $(uname -r)"
-export RESETMON=/test/resetmon RESETMON_SKIPS=/tmp/skips
+export RESETMON=/test/resetmon RESETMON_SKIPS=/tmp/skips RESETMON_MODULES=/modules
 # A test that panics names its place; a trace of it would take an emulated processor minutes.
 RUST_BACKTRACE=0 /test/kernel --test-threads 2 </dev/null 2>&1
 status=$?
