@@ -73,6 +73,8 @@ impl Capture {
         while events.len() == before {
             let holding = !pipeline.hold.is_empty();
             tokio::select! {
+                // What has arrived is read before anything is let go: it may refute that.
+                biased;
                 batch = stream.batch(|bytes| pipeline.take(bytes, events)) => batch?,
                 () = tokio::time::sleep(HOLD), if holding => {}
             }
