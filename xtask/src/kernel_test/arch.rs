@@ -3,6 +3,7 @@
 //! Deliberately lacks the processor of the machine itself: guests are emulated on x86-64 alone.
 
 use std::fmt;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
@@ -68,6 +69,14 @@ impl Arch {
         match self {
             Self::X86_64 => &["-cpu", "max"],
             Self::Aarch64 => &["-machine", "virt", "-cpu", "max,pauth-impdef=on"],
+        }
+    }
+
+    /// How long the tests may take from power on to power off. The machine's own kind is emulated with less effort.
+    pub(crate) fn longest(self) -> Duration {
+        match self {
+            Self::X86_64 => Duration::from_mins(8),
+            Self::Aarch64 => Duration::from_mins(20),
         }
     }
 

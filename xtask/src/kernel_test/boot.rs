@@ -16,8 +16,6 @@ use anyhow::{Context, Result};
 use super::arch::Arch;
 use crate::process::program;
 
-/// How long it may take from power on to power off.
-const LONGEST: Duration = Duration::from_mins(8);
 /// How long the console may be silent. A test may take a minute of an emulated processor's time.
 const LONGEST_SILENCE: Duration = Duration::from_mins(2);
 /// How long a kernel that is broken may tell about it.
@@ -57,6 +55,7 @@ pub(crate) fn boot(arch: Arch, vmlinuz: &Path, image: &Path, log: &Path) -> Resu
         received: listen(output),
         log: File::create(log).with_context(|| format!("cannot write {}", log.display()))?,
         bytes: Vec::new(),
+        longest: arch.longest(),
     };
     let start = Instant::now();
     let trouble = match console.follow(start) {
@@ -95,18 +94,19 @@ struct Console {
     received: Receiver<Vec<u8>>,
     log: File,
     bytes: Vec<u8>,
+    longest: Duration,
 }
 
 impl Console {
     /// Reads until the console is closed, or until something is wrong, which is returned.
     fn follow(&mut self, start: Instant) -> Result<Option<String>> {
         loop {
-            let left = LONGEST.saturating_sub(start.elapsed());
+            let left = self.longest.saturating_sub(start.elapsed());
             match self.received.recv_timeout(left.min(LONGEST_SILENCE)) {
                 Ok(bytes) => self.add(&bytes)?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(broken(&self.bytes)),
                 Err(RecvTimeoutError::Timeout) if left < LONGEST_SILENCE => {
-                    return Ok(Some(format!("it takes more than {} s", LONGEST.as_secs())));
+                    return Ok(Some(format!("it takes more than {} s", self.longest.as_secs())));
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     return Ok(Some(format!("silent for {} s", LONGEST_SILENCE.as_secs())));
