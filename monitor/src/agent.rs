@@ -16,7 +16,7 @@ use crate::{
     kernel::{
         counters::Counters,
         error::KernelError,
-        privilege::{self, Later},
+        privilege::{self, KprobesNeed, Later},
         status::ProbeStatus,
     },
     metrics::{self, Sample},
@@ -44,7 +44,7 @@ pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), Ke
         });
     }
     let ended = tokio::select! {
-        error = pump(&mut capture, &state) => Err(error),
+        error = pump(&mut capture, &state, &config.listen) => Err(error),
         () = shutdown.requested() => Ok(()),
     };
     state.capturing.store(false, Ordering::Relaxed);
@@ -52,10 +52,11 @@ pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), Ke
     ended
 }
 
-/// Gives up what is needed no longer. An agent that cannot is no worse than one that does not try.
+/// Gives up what is needed no longer: most once the probes are attached, the rest when none waits any more. An agent that cannot is no worse than one that does not try.
 fn drop_capabilities(capture: &Capture, listen: &[SocketAddr]) {
     let later = Later {
         attaches: capture.probes().is_waiting(),
+        kprobes: KprobesNeed::of_this_kernel(),
         listens_below_1024: listen.iter().any(|address| (1..1024).contains(&address.port())),
     };
     let counters = capture.counters();
@@ -66,14 +67,19 @@ fn drop_capabilities(capture: &Capture, listen: &[SocketAddr]) {
 }
 
 /// Moves events until the capture fails.
-async fn pump(capture: &mut Capture, state: &AgentState) -> KernelError {
+async fn pump(capture: &mut Capture, state: &AgentState, listen: &[SocketAddr]) -> KernelError {
     let mut events = Vec::new();
+    let mut waited = capture.probes().is_waiting();
     loop {
         if let Err(error) = capture.next(&mut events).await {
             return error;
         }
         events.clear();
         state.follow_probes(capture.probes().statuses());
+        if waited && !capture.probes().is_waiting() {
+            waited = false;
+            drop_capabilities(capture, listen);
+        }
         state.events_received.store(capture.events_received(), Ordering::Relaxed);
     }
 }

@@ -85,6 +85,8 @@ impl Capture {
         while events.len() == before {
             let due = pipeline.due_in();
             tokio::select! {
+                // What has arrived is read before anything is let go: it may refute that.
+                biased;
                 batch = stream.batch(|bytes| pipeline.take(bytes, events)) => batch?,
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {
                     // What is due has waited in vain only if its other part has not arrived meanwhile.

@@ -97,5 +97,9 @@ async fn gather(config: &DoctorConfig, shutdown: &mut Shutdown) -> Facts {
 }
 
 fn failure(error: &KernelError) -> Failure {
-    Failure { message: Chain(error).to_string(), advice: error.advice() }
+    Failure {
+        message: Chain(error).to_string(),
+        advice: error.advice(),
+        lacks_locked_memory: matches!(error, KernelError::LockedMemory { .. }),
+    }
 }

@@ -7,6 +7,7 @@ pub mod layout;
 pub mod reasons;
 
 pub mod error;
+mod locked_memory;
 pub mod privilege;
 
 pub mod cgroup_handle;

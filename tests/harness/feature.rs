@@ -13,14 +13,20 @@ use std::{
 
 use serde_json::Value;
 
+use crate::Absent;
+
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// Is there where BPF programs can be attached to functions of the kernel's, without the help of a tracepoint.
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
+const PARANOIA: &str = "/proc/sys/kernel/perf_event_paranoid";
 const REASON_PREFIX: &str = "SK_RST_REASON_";
 /// The struct that the charge for a map was kept in, which went with the charge.
 const MAP_MEMORY: &str = "bpf_map_memory";
 /// A reason for dropping a segment that TCP itself gives.
 const TCP_DROP: &str = "SKB_DROP_REASON_TCP_RESET";
+/// What makes such calls, in kernels for processors whose older ones cannot.
+const DIRECT_CALL: &str = "register_ftrace_direct";
+const IS_X86: bool = cfg!(target_arch = "x86_64");
 /// The reason of every reset that the kernel gives none.
 const NOT_SPECIFIED: &str = "NOT_SPECIFIED";
 /// What metrics say instead of a reason where the kernel has none at all.
@@ -41,6 +47,8 @@ pub enum Feature {
     TcpDropReasons,
     /// Memory of BPF maps is not charged to `RLIMIT_MEMLOCK`, which only `CAP_SYS_RESOURCE` can raise.
     MapsBeyondLockedMemory,
+    /// Programs are attached to functions by a call in place of a breakpoint: fentry and fexit.
+    DirectCalls,
 }
 
 impl Feature {
@@ -52,6 +60,8 @@ impl Feature {
             Self::SendResetReasons => Version(6, 12),
             Self::TcpDropReasons => Version(5, 18),
             Self::MapsBeyondLockedMemory => Version(5, 11),
+            Self::DirectCalls if IS_X86 => Version(5, 5),
+            Self::DirectCalls => Version(6, 4),
         }
     }
 
@@ -63,6 +73,7 @@ impl Feature {
             Self::SendResetWithoutSocket => "the tracepoint for resets without a socket",
             Self::TcpDropReasons => "reasons for dropping TCP segments",
             Self::MapsBeyondLockedMemory => "maps that are not charged as locked memory",
+            Self::DirectCalls => "fentry and fexit",
         }
     }
 
@@ -74,6 +85,7 @@ impl Feature {
             Self::SendResetReasons => kernel_reasons().contains("TCP_ABORT_ON_CLOSE"),
             Self::TcpDropReasons => names().contains(TCP_DROP),
             Self::MapsBeyondLockedMemory => !names().contains(MAP_MEMORY),
+            Self::DirectCalls => IS_X86 || names().contains(DIRECT_CALL),
         };
         let (running, since) = (Version::running(), self.since());
         assert!(
@@ -96,6 +108,22 @@ pub fn requires(feature: Feature) -> bool {
     here
 }
 
+/// The same for what only a kernel without the feature can show.
+#[track_caller]
+#[must_use = "a test that is skipped has to return"]
+pub fn requires_lack_of(feature: Feature) -> bool {
+    let here = feature.is_here();
+    if here {
+        record(&format!(
+            "skipped {}: needs a kernel before {}, without {}",
+            test_name(),
+            feature.since(),
+            feature.name()
+        ));
+    }
+    !here
+}
+
 /// Whether a test of an optional probe can be run: the kernel has kprobes, and all that the probe needs `since` this
 /// version. Where it has, the probe must be attached, so the test fails when the product could not.
 #[must_use = "a test that is skipped has to return"]
@@ -107,10 +135,33 @@ pub fn requires_probe(name: &str, since: Version) -> bool {
     here
 }
 
+/// The same for a test of one of its mechanisms, as `--probes` names them.
+#[track_caller]
+#[must_use = "a test that is skipped has to return"]
+pub fn requires_probe_by(mechanism: &str, name: &str, since: Version) -> bool {
+    requires_probe(name, since) && (mechanism != "fentry" || requires(Feature::DirectCalls))
+}
+
+/// Whether a test can begin without `module`, which has the function `function`, and bring it then.
+#[must_use = "a test that is skipped has to return"]
+pub fn requires_absent(module: &str, function: &str) -> Option<Absent> {
+    let absent = Absent::make(module, function);
+    if absent.is_none() {
+        record(&format!(
+            "skipped {}: needs a kernel where {module} is a module that is not loaded yet",
+            test_name()
+        ));
+    }
+    absent
+}
+
 fn record_skip(want: &str, since: Version) {
-    // The harness of Rust's tests names a test's thread after it.
-    let test = thread::current().name().unwrap_or("?").to_owned();
-    record(&format!("skipped {test}: needs {want} (since {since})"));
+    record(&format!("skipped {}: needs {want} (since {since})", test_name()));
+}
+
+/// The harness of Rust's tests names a test's thread after it.
+fn test_name() -> String {
+    thread::current().name().unwrap_or("?").to_owned()
 }
 
 #[expect(clippy::print_stderr, reason = "who runs the test binary by hand has to see it as well")]
@@ -140,6 +191,19 @@ pub fn owner_from_accept() -> &'static str {
 /// The same, of one that closes the connection: without having been seen to accept, it is the current task.
 pub fn owner_from_close() -> &'static str {
     if Path::new(KPROBES).exists() { "accept" } else { "current" }
+}
+
+/// The same with `CAP_BPF` and `CAP_PERFMON` alone, which may not be enough for a kprobe.
+#[track_caller]
+pub fn perfmon_sees_resets_without_socket() -> bool {
+    Feature::SendResetWithoutSocket.is_here()
+        || Path::new(KPROBES).exists() && (Feature::DirectCalls.is_here() || !kprobes_need_admin())
+}
+
+/// Whether kprobes need `CAP_SYS_ADMIN`: levels from 3 on are an addition of Debian's and Ubuntu's.
+pub fn kprobes_need_admin() -> bool {
+    let level = fs::read_to_string(PARANOIA).unwrap_or_else(|error| panic!("{PARANOIA}: {error}"));
+    level.trim().parse::<i64>().expect("a number") >= 3
 }
 
 /// What events of the running kernel have as `kernel_reason` for a reset with this reason.
@@ -181,7 +245,8 @@ fn names() -> &'static BTreeSet<String> {
 /// Every name in type information follows a zero byte and ends with one.
 fn telling_names(btf: &[u8]) -> BTreeSet<String> {
     let tells = |name: &&[u8]| {
-        name.starts_with(REASON_PREFIX.as_bytes()) || [MAP_MEMORY, TCP_DROP].map(str::as_bytes).contains(name)
+        name.starts_with(REASON_PREFIX.as_bytes())
+            || [MAP_MEMORY, TCP_DROP, DIRECT_CALL].map(str::as_bytes).contains(name)
     };
     let names = btf.split(|byte| *byte == 0).filter(tells);
     names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()

@@ -11,6 +11,7 @@ mod cgroup;
 mod family;
 mod feature;
 mod metrics;
+mod module;
 mod netns;
 mod process;
 mod scene;
@@ -26,10 +27,12 @@ pub use self::{
     cgroup::{Cgroup, container_id, pod_uid},
     family::Family,
     feature::{
-        Feature, Version, kernel_reason, owner_from_accept, owner_from_close, reason_label, requires,
-        requires_probe, sees_resets_without_socket,
+        Feature, Version, kernel_reason, kprobes_need_admin, owner_from_accept, owner_from_close,
+        perfmon_sees_resets_without_socket, reason_label, requires, requires_absent, requires_lack_of,
+        requires_probe, requires_probe_by, sees_resets_without_socket,
     },
     metrics::Metrics,
+    module::Absent,
     netns::Netns,
     process::Running,
     scene::{Scene, endpoint},

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use resetmon_tests::{Netns, Running, Version, Watch, requires_probe};
+use resetmon_tests::{Netns, Running, Version, Watch, requires_probe_by};
 use serde_json::json;
 
 use crate::host;
@@ -29,7 +29,7 @@ os.waitpid(child, 0)
 
 fn check(address: &str, shown: &str, mechanism: &str) {
     let _host = host::shared();
-    if !requires_probe("inet_csk_accept", Version(5, 10)) {
+    if !requires_probe_by(mechanism, "inet_csk_accept", Version(5, 10)) {
         return;
     }
     let netns = Netns::new();

@@ -1,7 +1,12 @@
 //! Resets that netfilter makes: TCP has no part in them, so only a probe on `nf_send_reset()` sees them where they are
 //! made. The refused end sees them in any case.
 
-use resetmon_tests::{Netns, Version, Watch, endpoint, requires_probe};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use resetmon_tests::{Agent, LIMIT, Netns, Version, Watch, endpoint, requires_absent, requires_probe};
 use serde_json::json;
 
 use crate::host;
@@ -108,4 +113,33 @@ fn forwarded() {
         "trigger": {"netfilter_hook": "forward"},
     }));
     watch.expect(&json!({"direction": "received", "netns": client_host.inode(), "errno": "ECONNREFUSED"}));
+}
+
+/// The first rule that needs it loads the module, which may be long after the agent has given up its capabilities.
+#[test]
+fn a_module_that_comes_later() {
+    const PROBE: &str = "nf_send_reset";
+    let _host = host::alone();
+    if !requires_probe(PROBE, Version(5, 10)) {
+        return;
+    }
+    let Some(modules) = requires_absent("nf_reject_ipv4", PROBE) else { return };
+    let agent = Agent::start(&[]);
+    let attached = || agent.metrics().sum("resetmon_probe_attached", &[("probe", PROBE)]);
+    let sent = || agent.metrics().sum("resetmon_kernel_resets_sent_total", &[("reason", "netfilter")]);
+    assert_eq!((attached(), sent()), (0, 0));
+
+    modules.load();
+    let netns = Netns::new();
+    reject(&netns, "input");
+    let deadline = Instant::now() + LIMIT;
+    while attached() == 0 {
+        assert!(Instant::now() < deadline, "the probe is not attached");
+        thread::sleep(Duration::from_millis(50));
+    }
+    netns.actor("test-client").fails(&format!("connect 127.0.0.1:{PORT}"), "ECONNREFUSED");
+    assert_eq!(sent(), 1);
+    let (status, said) = agent.terminate();
+    // At first, and again when it waited for nothing more.
+    assert!(status.success() && said.matches("dropped all capabilities").count() == 2, "{status}: {said}");
 }

@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use resetmon_tests::{Netns, Running, Version, binary, requires_probe};
+use resetmon_tests::{Netns, Running, Version, binary, requires_probe_by};
 
 use crate::host;
 
@@ -14,7 +14,7 @@ const TTL: &str = "77";
 
 fn check(mechanism: &str) {
     let _host = host::shared();
-    if !requires_probe("tcp_init_transfer", Version(5, 10)) {
+    if !requires_probe_by(mechanism, "tcp_init_transfer", Version(5, 10)) {
         return;
     }
     let netns = Netns::new();

@@ -1,13 +1,13 @@
 //! The header of a received RST, where a probe on `tcp_reset()` can see it, by each mechanism.
 
-use resetmon_tests::{Family, Scene, Version, requires_probe};
+use resetmon_tests::{Family, Scene, Version, requires_probe_by};
 use serde_json::json;
 
 use crate::host;
 
 fn check(family: Family, mechanism: &str) {
     let _host = host::shared();
-    if !requires_probe("tcp_reset", Version(5, 11)) {
+    if !requires_probe_by(mechanism, "tcp_reset", Version(5, 11)) {
         return;
     }
     let mut scene = Scene::watched(family, &["--probes", &format!("tcp_reset:{mechanism}")]);

@@ -3,6 +3,7 @@
 //! A virtual machine boots one of Debian's kernels into an image of static programs and what the tests start; nothing of
 //! this machine is touched. Deliberately lacks retries: what fails once has failed.
 
+mod arch;
 mod binaries;
 mod boot;
 mod cache;
@@ -13,6 +14,7 @@ mod local;
 mod modules;
 mod sources;
 mod table;
+mod userland;
 mod verdict;
 mod version;
 
@@ -25,12 +27,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, Network, say};
+pub(crate) use arch::Arch;
 use binaries::Binaries;
 use boot::boot;
 use cache::Kernel;
 use image::Image;
-pub(crate) use local::local;
-use table::{Column, Counts, Results, Table};
+pub(crate) use table::Table;
+use table::{Column, Results};
+use userland::Userland;
 use verdict::Verdict;
 pub(crate) use version::Series;
 
@@ -47,62 +51,88 @@ pub(crate) fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Runs the kernel tests on the newest kernel of each series, shows a table, and fails when a test did.
-pub(crate) fn vm(series: &[Series], network: Network) -> Result<Counts> {
-    ensure!(cfg!(target_arch = "x86_64"), "the kernels under test are for x86-64, and this machine is none");
+/// Runs the kernel tests on the running kernel.
+pub(crate) fn local(network: Network) -> Result<Table> {
+    local::local(network)
+}
+
+/// Runs the kernel tests on the newest kernel of each series.
+pub(crate) fn vm(series: &[Series], arch: Arch, network: Network) -> Result<Table> {
+    ensure!(cfg!(target_arch = "x86_64"), "guests are emulated on x86-64, and this machine is none");
     let mut kernels = Vec::new();
     for series in series {
-        kernels.push((*series, cache::newest(*series, network)?));
+        kernels.push((*series, cache::newest(*series, arch, network)?));
     }
-    let folder = folder()?;
-    let binaries = Binaries::build(network)?;
-    let image = Image::new(&binaries)?;
-    let mut table = Table { tests: binaries.tests()?, columns: Vec::new() };
+    let binaries = Binaries::build(arch, network)?;
+    let image = Image::new(&binaries, &Userland::new(arch, network)?)?;
+    let tests = match arch {
+        Arch::X86_64 => binaries.tests()?,
+        Arch::Aarch64 => local::tests(network)?,
+    };
+    let guest = Guest { arch, image, folder: folder()? };
+    let mut table = Table { tests, columns: Vec::new() };
     for some in kernels.chunks(AT_ONCE) {
-        table.columns.extend(columns(some, &image, &folder)?);
+        table.columns.extend(guest.columns(some)?);
     }
+    Ok(table)
+}
+
+/// Shows which tests passed where; an error when one failed.
+pub(crate) fn conclude(table: &Table) -> Result<()> {
     process::show(&table.to_string());
     let counts = table.counts();
-    ensure!(counts.failed == 0, "kernel tests failed in virtual machines: {counts}");
-    Ok(counts)
+    ensure!(counts.failed == 0, "kernel tests failed: {counts}");
+    Ok(())
 }
 
-/// Runs the tests on some kernels at once.
-fn columns(kernels: &[(Series, Option<Kernel>)], image: &Image, folder: &Path) -> Result<Vec<Column>> {
-    let column = |series: Series, kernel: Option<&Kernel>| {
-        let results = match kernel {
-            Some(kernel) => run(series, kernel, image.clone(), folder)?,
-            None => {
-                Results::Skipped { because: "no such kernel is cached, and --offline fetches none".into() }
-            }
+/// What is the same for all kernels.
+struct Guest {
+    arch: Arch,
+    image: Image,
+    folder: PathBuf,
+}
+
+impl Guest {
+    /// Runs the tests on some kernels at once.
+    fn columns(&self, kernels: &[(Series, Option<Kernel>)]) -> Result<Vec<Column>> {
+        let column = |series: Series, kernel: Option<&Kernel>| {
+            let results = match kernel {
+                Some(kernel) => self.run(series, kernel)?,
+                None => Results::Skipped {
+                    because: "no such kernel is cached, and --offline fetches none".into(),
+                },
+            };
+            Ok(Column { name: series.name().to_owned(), results })
         };
-        Ok(Column { name: series.name().to_owned(), results })
-    };
-    thread::scope(|scope| {
-        let running: Vec<_> =
-            kernels.iter().map(|(series, kernel)| scope.spawn(|| column(*series, kernel.as_ref()))).collect();
-        let ended =
-            running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        ended.collect()
-    })
-}
+        thread::scope(|scope| {
+            let running: Vec<_> = kernels
+                .iter()
+                .map(|(series, kernel)| scope.spawn(|| column(*series, kernel.as_ref())))
+                .collect();
+            let ended =
+                running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            ended.collect()
+        })
+    }
 
-fn run(series: Series, kernel: &Kernel, image: Image, folder: &Path) -> Result<Results> {
-    let archive = folder.join(format!("{series}.cpio"));
-    let log = folder.join(format!("{series}.log"));
-    fs::write(&archive, image.with_modules(&kernel.modules()?)?)
-        .with_context(|| format!("cannot write {}", archive.display()))?;
-    say(&format!("Linux {series}: booting {}", kernel.version));
-    let boot = boot(&kernel.vmlinuz(), &archive, &log)?;
-    let verdict = Verdict::of(&boot.console);
-    report(series, &verdict, boot.took, &log);
-    // An image is made anew each time, and large.
-    fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))?;
-    Ok(Results::Run {
-        release: format!("{} ({})", verdict.release.as_deref().unwrap_or("unknown"), kernel.version),
-        outcomes: verdict.outcomes,
-        trouble: boot.trouble.or(verdict.trouble),
-    })
+    fn run(&self, series: Series, kernel: &Kernel) -> Result<Results> {
+        let name = format!("{series}{}", self.arch.suffix());
+        let archive = self.folder.join(format!("{name}.cpio"));
+        let log = self.folder.join(format!("{name}.log"));
+        fs::write(&archive, self.image.clone().with_modules(&kernel.modules()?)?)
+            .with_context(|| format!("cannot write {}", archive.display()))?;
+        say(&format!("Linux {series}: booting {}", kernel.version));
+        let boot = boot(self.arch, &kernel.vmlinuz(), &archive, &log)?;
+        let verdict = Verdict::of(&boot.console);
+        report(series, &verdict, boot.took, &log);
+        // An image is made anew each time, and large.
+        fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))?;
+        Ok(Results::Run {
+            release: format!("{} ({})", verdict.release.as_deref().unwrap_or("unknown"), kernel.version),
+            outcomes: verdict.outcomes,
+            trouble: boot.trouble.or(verdict.trouble),
+        })
+    }
 }
 
 fn report(series: Series, verdict: &Verdict, took: Duration, log: &Path) {

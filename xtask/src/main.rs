@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use kernel_test::Series;
+use kernel_test::{Arch, Series};
 use process::Network;
 use setup::Needs;
 use steps::Steps;
@@ -71,19 +71,27 @@ enum Place {
     Vm {
         /// Which series [default: all of them]
         series: Vec<Series>,
+        /// The emulated processor
+        #[arg(long, value_enum, default_value_t)]
+        arch: Arch,
     },
 }
 
 impl Place {
     fn test(self, network: Network) -> Result<()> {
-        setup::setup(Needs::BuildAndTests, network)?;
-        match self {
-            Self::Local => kernel_test::local(network),
-            Self::Vm { series } => {
+        let needs = match self {
+            Self::Vm { arch: Arch::Aarch64, .. } => Needs::BuildAndTestsOnAarch64,
+            _ => Needs::BuildAndTests,
+        };
+        setup::setup(needs, network)?;
+        let table = match self {
+            Self::Local => kernel_test::local(network)?,
+            Self::Vm { series, arch } => {
                 let series = if series.is_empty() { Series::all() } else { series };
-                kernel_test::vm(&series, network).map(|_counts| ())
+                kernel_test::vm(&series, arch, network)?
             }
-        }
+        };
+        kernel_test::conclude(&table)
     }
 }
 
@@ -146,7 +154,7 @@ mod tests {
         let check = |line: &[&str], expected: Option<&[&str]>| {
             let args = Args::try_parse_from([&["xtask", "kernel-test", "vm"], line].concat());
             let named = args.ok().map(|args| match args.command {
-                Command::KernelTest { place: Place::Vm { series }, .. } => {
+                Command::KernelTest { place: Place::Vm { series, .. }, .. } => {
                     series.into_iter().map(Series::name).collect()
                 }
                 other => panic!("{line:?} is {other:?}"),
@@ -155,6 +163,9 @@ mod tests {
         };
         check(&[], Some(&[]));
         check(&["5.10", "7", "--offline"], Some(&["5.10", "7"]));
+        check(&["--arch", "aarch64", "6.12"], Some(&["6.12"]));
+        check(&["--arch", "arm64"], Some(&[]));
+        check(&["--arch", "riscv64"], None);
         check(&["5.11"], None);
     }
 }

@@ -32,6 +32,8 @@ const DEBIAN_COMPILER: [&str; 2] = ["rustc-web", "libstd-rust-web-dev-bpf"];
 pub(crate) enum Needs {
     Build,
     BuildAndTests,
+    /// Beyond the usual tests, those on emulated processors of that kind.
+    BuildAndTestsOnAarch64,
 }
 
 pub(crate) fn setup(needs: Needs, network: Network) -> Result<()> {
@@ -39,8 +41,11 @@ pub(crate) fn setup(needs: Needs, network: Network) -> Result<()> {
     let mut apt = Apt::new(network);
     let compiler = compiler(&mut apt)?;
     linker(&compiler, &mut apt)?;
-    if needs == Needs::BuildAndTests {
+    if needs != Needs::Build {
         test_tools::install(&compiler, &mut apt)?;
+    }
+    if needs == Needs::BuildAndTestsOnAarch64 {
+        test_tools::install_for_aarch64(&mut apt)?;
     }
     say(&format!("setup done in {:.1} s", start.elapsed().as_secs_f64()));
     Ok(())

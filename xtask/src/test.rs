@@ -2,9 +2,11 @@
 //!
 //! What CI runs: no check of the project lives anywhere else. Deliberately lacks retries and silent skips.
 
+use std::mem::take;
+
 use anyhow::Result;
 
-use crate::kernel_test::{self, Series};
+use crate::kernel_test::{self, Arch, Series, Table};
 use crate::lint;
 use crate::process::{self, Network};
 use crate::setup::{self, Needs};
@@ -20,15 +22,17 @@ pub(crate) fn test(network: Network) -> Result<()> {
         check.args(["--package", "resetmon", "--no-default-features"]);
         process::run(&mut check)
     })?;
-    steps.step("kernel tests", || kernel_test::local(network))?;
-    let mut counts = None;
+    let mut table = Table::default();
+    steps.step("kernel tests on this kernel", || {
+        table = kernel_test::local(network)?;
+        // What has failed here is told at once: it is of no use to wait for other kernels.
+        if table.counts().failed == 0 { Ok(()) } else { kernel_test::conclude(&table) }
+    })?;
     steps.step("kernel tests in virtual machines", || {
-        counts = Some(kernel_test::vm(&Series::all(), network)?);
-        Ok(())
+        table = take(&mut table).beside(kernel_test::vm(&Series::all(), Arch::default(), network)?);
+        kernel_test::conclude(&table)
     })?;
     steps.summarise();
-    if let Some(counts) = counts {
-        process::show(&counts.to_string());
-    }
+    process::show(&table.counts().to_string());
     Ok(())
 }

@@ -30,6 +30,15 @@ pub struct Failure {
     pub message: String,
     /// What to do about it, where that is known.
     pub advice: Option<String>,
+    /// Whether the limit on locked memory is in the way.
+    pub lacks_locked_memory: bool,
+}
+
+impl Failure {
+    /// One that nobody can do anything about.
+    pub fn of(message: &str) -> Self {
+        Self { message: message.to_owned(), advice: None, lacks_locked_memory: false }
+    }
 }
 
 /// The kernel.
@@ -85,6 +94,8 @@ pub struct Offers {
     pub socket_storage: bool,
     /// Tracing programs can ask for a socket's cookie.
     pub socket_cookie: bool,
+    /// BPF maps count against the limit on locked memory.
+    pub charges_locked_memory: bool,
     /// A socket knows its inode (`sk_ino`).
     pub socket_inode: bool,
     /// A socket knows its cgroup by a pointer (`sk_cgrp_data.cgroup`).

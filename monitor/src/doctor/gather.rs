@@ -60,6 +60,7 @@ fn offers(btf: &BtfReader<'_>, layout: &KernelLayout) -> Offers {
         without_socket: layout.features.send_reset_without_socket,
         socket_storage: layout.features.socket_storage,
         socket_cookie: layout.features.socket_cookie,
+        charges_locked_memory: layout.features.charges_locked_memory,
         socket_inode: has("sock", "sk_ino"),
         socket_cgroup: has("sock", "sk_cgrp_data.cgroup"),
         netns: has("sock_common", "skc_net.net"),

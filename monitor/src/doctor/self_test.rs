@@ -62,16 +62,15 @@ pub(super) async fn run(
     let lost = capture.counters().read()?.lost.saturating_sub(lost_before);
 
     let reconciliation = match (at_start, at_end) {
-        _ if seen.witnessed.len() >= MOST_WITNESSED => Err(Failure {
-            message: "too many resets happen at once to compare them".to_owned(),
-            advice: None,
-        }),
+        _ if seen.witnessed.len() >= MOST_WITNESSED => {
+            Err(Failure::of("too many resets happen at once to compare them"))
+        }
         (Ok(start), Ok(end)) => Ok(Reconciliation {
             own: namespaces::own(procfs),
             lost,
             ..reconcile(&start, &end, &seen.witnessed)
         }),
-        (Err(error), _) | (_, Err(error)) => Err(Failure { message: error.to_string(), advice: None }),
+        (Err(error), _) | (_, Err(error)) => Err(Failure::of(&error.to_string())),
     };
     Ok(Live { self_test, reconciliation })
 }

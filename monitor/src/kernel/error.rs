@@ -21,6 +21,18 @@ pub enum KernelError {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// The capabilities are there, and this kernel counts BPF against a limit that is too low.
+    #[error(
+        "{operation} needs more locked memory than the {limit} bytes that this process may have (RLIMIT_MEMLOCK)"
+    )]
+    LockedMemory {
+        /// What was tried.
+        operation: String,
+        /// The limit, which could not be raised.
+        limit: u64,
+        /// The kernel's answer.
+        source: io::Error,
+    },
     /// No type information.
     #[error("cannot read the type information of kernel {release} in {}", path.display())]
     NoBtf {
@@ -97,7 +109,7 @@ pub enum KernelError {
 impl KernelError {
     /// Whether more privileges would help.
     pub fn is_permission(&self) -> bool {
-        matches!(self, Self::Permission { .. } | Self::Forbidden { .. })
+        matches!(self, Self::Permission { .. } | Self::Forbidden { .. } | Self::LockedMemory { .. })
     }
 
     /// What to do about it, where that is known.
@@ -110,6 +122,11 @@ impl KernelError {
             Self::Forbidden { .. } => {
                 "a container's seccomp filter, a user namespace or kernel lockdown forbids bpf(2): run resetmon \
                  outside of the container, or allow bpf(2) there"
+            }
+            Self::LockedMemory { .. } => {
+                "kernels before 5.11 count BPF maps as locked memory: raise the limit as root (ulimit -l unlimited; in a \
+                 unit, LimitMEMLOCK=infinity), or let resetmon raise it: setcap cap_bpf,cap_perfmon,cap_sys_resource+ep \
+                 /path/to/resetmon"
             }
             Self::NoBtf { .. } => {
                 "resetmon needs a kernel of 5.10 or later that was built with CONFIG_DEBUG_INFO_BTF=y; the kernels of \

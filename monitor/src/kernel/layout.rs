@@ -43,6 +43,8 @@ pub struct Features {
     pub accept_has_four: bool,
     /// The tracepoint `kfree_skb` tells a reason (5.17 and later).
     pub drop_reason: bool,
+    /// Memory of maps and programs counts against `RLIMIT_MEMLOCK` (before 5.11).
+    pub charges_locked_memory: bool,
 }
 
 /// Why a kernel's layout cannot be used.
@@ -84,6 +86,8 @@ impl KernelLayout {
             init_transfer_packet: parameters("tcp_init_transfer") >= 3,
             accept_has_four: parameters("inet_csk_accept") == 4,
             drop_reason: btf.callback_parameters("btf_trace_kfree_skb").is_ok_and(|count| count > 3),
+            // The struct that the charge for a map is kept in.
+            charges_locked_memory: btf.member("bpf_map_memory", "pages").is_ok(),
         };
         Ok(Self {
             offsets,

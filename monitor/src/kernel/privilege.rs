@@ -122,11 +122,36 @@ pub fn missing() -> io::Result<Option<Missing>> {
     Ok(Capabilities::effective_in(&status).unwrap_or_else(|| Capabilities::of(&[])).missing())
 }
 
+/// What a kernel asks of who attaches a kprobe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KprobesNeed {
+    /// `CAP_PERFMON`.
+    #[default]
+    Perfmon,
+    /// `CAP_SYS_ADMIN`.
+    SysAdmin,
+}
+
+impl KprobesNeed {
+    /// That of a kernel with this `kernel.perf_event_paranoid`. Debian and Ubuntu add the levels from 3 on.
+    pub fn by_paranoia(perf_event_paranoid: Option<i64>) -> Self {
+        if perf_event_paranoid.is_some_and(|level| level >= 3) { Self::SysAdmin } else { Self::Perfmon }
+    }
+
+    /// That of the running kernel.
+    pub fn of_this_kernel() -> Self {
+        let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
+        Self::by_paranoia(level.ok().and_then(|level| level.trim().parse().ok()))
+    }
+}
+
 /// What is still to be done after the drop, and needs capabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Later {
     /// Probes may be attached, when a kernel module that has their function comes.
     pub attaches: bool,
+    /// What this kernel asks of who attaches a kprobe.
+    pub kprobes: KprobesNeed,
     /// A port below 1024 is listened on.
     pub listens_below_1024: bool,
 }
@@ -217,7 +242,10 @@ fn choose<E>(
     let loading = [Capability::Bpf, Capability::Perfmon];
     if later.attaches {
         let whole = loading.iter().all(|capability| permitted.has(*capability));
-        wanted.extend(if whole { &loading[..] } else { &[Capability::SysAdmin] });
+        // Where the kernel asks for more than there is, it may ask in vain: its level can be one that it does not know.
+        let strict = later.kprobes == KprobesNeed::SysAdmin && permitted.has(Capability::SysAdmin);
+        wanted.extend(if whole { &loading[..] } else { &[] });
+        wanted.extend((strict || !whole).then_some(Capability::SysAdmin));
     }
     let least = Capabilities(Capabilities::of(&wanted).0 & permitted.0);
     for more in [None, Some(Capability::Bpf), Some(Capability::SysAdmin)] {
@@ -256,7 +284,7 @@ mod tests {
     use super::{
         Capabilities,
         Capability::{self, Bpf, DacReadSearch, NetAdmin, NetBindService, Perfmon, SysAdmin, SysPtrace},
-        Dropped, Later, choose, names,
+        Dropped, KprobesNeed, Later, choose, names,
     };
 
     #[test]
@@ -293,6 +321,10 @@ mod tests {
         check(&root, read, &[], &[DacReadSearch, SysPtrace]);
         check(&root, read, &[Bpf, SysAdmin], &[DacReadSearch, SysPtrace, Bpf]);
         check(&root, attach, &[], &unit);
+        let strictly = Later { kprobes: KprobesNeed::SysAdmin, ..attach };
+        check(&root, strictly, &[], &[Bpf, Perfmon, SysAdmin, DacReadSearch, SysPtrace]);
+        check(&unit, strictly, &[], &unit);
+        check(&root, Later { attaches: false, ..strictly }, &[], &[DacReadSearch, SysPtrace]);
         check(&root, listen, &[], &[DacReadSearch, SysPtrace, NetBindService]);
         check(&unit, read, &[], &[DacReadSearch, SysPtrace]);
         check(&unit, attach, &[Bpf, SysAdmin], &unit);
@@ -303,6 +335,16 @@ mod tests {
         // Nothing helps: then nothing is kept for it.
         check(&root, read, &[NetAdmin], &[DacReadSearch, SysPtrace]);
         check(&[], attach, &[], &[]);
+    }
+
+    #[test]
+    fn what_kprobes_need() {
+        let check = |level, expected| assert_eq!(KprobesNeed::by_paranoia(level), expected, "{level:?}");
+        check(None, KprobesNeed::Perfmon);
+        check(Some(-1), KprobesNeed::Perfmon);
+        check(Some(2), KprobesNeed::Perfmon);
+        check(Some(3), KprobesNeed::SysAdmin);
+        check(Some(4), KprobesNeed::SysAdmin);
     }
 
     #[test]

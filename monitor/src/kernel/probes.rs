@@ -23,8 +23,8 @@ use super::{
     counters::{Counters, Missed},
     error::KernelError,
     events::EventStream,
-    layout::KernelLayout,
-    optional, privilege,
+    layout::{Features, KernelLayout},
+    locked_memory, optional, privilege,
     selection::ProbeSelection,
     status::{Mechanism, Outcome, ProbeNeed, ProbeStatus},
 };
@@ -202,16 +202,24 @@ fn load(layout: &KernelLayout, options: &ProbeOptions) -> Result<Ebpf, KernelErr
         loader.map_max_entries(MAP_SOCKET_HASH, 1);
         loader.map_max_entries(MAP_LISTENERS, 1);
     }
-    loader.load(OBJECT).map_err(object_error)
+    loader.load(OBJECT).map_err(|error| object_error(error, features))
 }
 
-fn object_error(error: EbpfError) -> KernelError {
+fn object_error(error: EbpfError, features: Features) -> KernelError {
     let refused = |source: &io::Error| source.raw_os_error() == Some(libc::EPERM);
     match error {
         EbpfError::MapError(MapError::CreateError { name, io_error, .. }) if refused(&io_error) => {
-            KernelError::Forbidden { operation: format!("the map {name}"), source: io_error }
+            refusal(format!("the map {name}"), io_error, features)
         }
         other => KernelError::Object(other),
+    }
+}
+
+/// Why the kernel does not permit something although the capabilities are there.
+fn refusal(operation: String, source: io::Error, features: Features) -> KernelError {
+    match features.charges_locked_memory.then(locked_memory::in_the_way).flatten() {
+        Some(limit) => KernelError::LockedMemory { operation, limit, source },
+        None => KernelError::Forbidden { operation, source },
     }
 }
 
@@ -223,32 +231,37 @@ fn attach(
     let btf = Btf::from_sys_fs().map_err(|error| KernelError::Object(error.into()))?;
     let mut statuses = Vec::new();
     for (name, gives) in REQUIRED {
-        attach_one(ebpf, name, &btf)?;
+        attach_one(ebpf, name, &btf, layout.features)?;
         let outcome = Outcome::Attached(Mechanism::TpBtf);
         statuses.push(ProbeStatus { name, need: ProbeNeed::Required, outcome, gives });
     }
     statuses.extend(optional::attach(ebpf, &btf, layout.features, selection));
     if statuses.iter().any(|status| matches!(status.outcome, Outcome::Waiting { .. })) {
         // Without it a module is noticed with the next reset.
-        let _ = attach_one(ebpf, WAKING, &btf);
+        let _ = attach_one(ebpf, WAKING, &btf, layout.features);
     }
     Ok(statuses)
 }
 
-fn attach_one(ebpf: &mut Ebpf, probe: &'static str, btf: &Btf) -> Result<(), KernelError> {
+fn attach_one(
+    ebpf: &mut Ebpf,
+    probe: &'static str,
+    btf: &Btf,
+    features: Features,
+) -> Result<(), KernelError> {
     let program: &mut BtfTracePoint = ebpf
         .program_mut(probe)
         .ok_or(ProgramError::NotLoaded)
         .and_then(std::convert::TryInto::try_into)
         .map_err(|source| KernelError::Attach { probe, source })?;
-    program.load(probe, btf).map_err(|error| load_error(probe, error))?;
+    program.load(probe, btf).map_err(|error| load_error(probe, error, features))?;
     program.attach().map(|_link| ()).map_err(|source| KernelError::Attach { probe, source })
 }
 
-fn load_error(probe: &'static str, error: ProgramError) -> KernelError {
+fn load_error(probe: &'static str, error: ProgramError, features: Features) -> KernelError {
     match error {
         ProgramError::LoadError { io_error, verifier_log } if verifier_log.to_string().is_empty() => {
-            KernelError::Forbidden { operation: format!("the probe {probe}"), source: io_error }
+            refusal(format!("the probe {probe}"), io_error, features)
         }
         ProgramError::LoadError { io_error, verifier_log } => {
             let log = keep_log(probe, &verifier_log.to_string())

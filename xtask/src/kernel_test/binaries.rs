@@ -1,12 +1,12 @@
 //! resetmon and its kernel tests as static programs: they run on a system that has no libraries, or others.
 
+use std::env::consts::ARCH;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use super::arch::Arch;
 use crate::process::{self, Network, program};
-
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Programs that need nothing of the system they run on.
 #[derive(Debug)]
@@ -16,17 +16,31 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    pub(crate) fn build(network: Network) -> Result<Self> {
+    pub(crate) fn build(arch: Arch, network: Network) -> Result<Self> {
         // A folder of its own: other flags in the same one would make each build think that the other's is stale.
         let target = process::target_dir()?.join("kernel-test");
         let mut build = network.cargo("build")?;
         // Optimised, for an emulated processor runs them.
-        build.args(["--release", "--target", TARGET, "--package", "resetmon", "--package", "resetmon-tests"]);
+        build.args([
+            "--release",
+            "--target",
+            &arch.target(),
+            "--package",
+            "resetmon",
+            "--package",
+            "resetmon-tests",
+        ]);
         build.args(["--features", "resetmon-tests/kernel", "--bin", "resetmon", "--test", "kernel"]);
         build.args(["--message-format", "json-render-diagnostics"]);
         build.env("CARGO_TARGET_DIR", &target);
         // A variable that is for this target alone: what runs during the build is not static. The others would win.
-        build.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+        build.env(format!("CARGO_TARGET_{}_RUSTFLAGS", arch.variable()), "-Ctarget-feature=+crt-static");
+        if arch.name() != ARCH {
+            let compiler = format!("{}-gcc", arch.gnu());
+            build.env(format!("CARGO_TARGET_{}_LINKER", arch.variable()), &compiler);
+            // For what C sources crates bring.
+            build.env(format!("CC_{}", arch.target().replace('-', "_")), &compiler);
+        }
         build.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         let messages = process::run_for_output(&mut build)?;
         let find = |kind: &str, name: &str| {
@@ -36,12 +50,17 @@ impl Binaries {
         Ok(Self { resetmon: find("bin", "resetmon")?, kernel_tests: find("test", "kernel")? })
     }
 
-    /// The names of all kernel tests.
+    /// The names of all kernel tests; this machine has to be able to run them.
     pub(crate) fn tests(&self) -> Result<Vec<String>> {
         let list =
             process::run_for_output(program(&self.kernel_tests).args(["--list", "--format", "terse"]))?;
-        Ok(list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+        Ok(listed(&list))
     }
+}
+
+/// Reads a test program's list of its tests: `refused::ipv4: test`.
+pub(crate) fn listed(list: &str) -> Vec<String> {
+    list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
 }
 
 /// The path in one of cargo's messages, if it is about this program. Such a path holds nothing that JSON escapes.

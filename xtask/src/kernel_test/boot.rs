@@ -13,10 +13,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::arch::Arch;
 use crate::process::program;
 
-/// How long it may take from power on to power off.
-const LONGEST: Duration = Duration::from_mins(8);
 /// How long the console may be silent. A test may take a minute of an emulated processor's time.
 const LONGEST_SILENCE: Duration = Duration::from_mins(2);
 /// How long a kernel that is broken may tell about it.
@@ -36,24 +35,27 @@ pub(crate) struct Boot {
 }
 
 /// Boots to power off. The console goes to `log` as well, as it comes.
-pub(crate) fn boot(vmlinuz: &Path, image: &Path, log: &Path) -> Result<Boot> {
-    let mut qemu = program("qemu-system-x86_64");
+pub(crate) fn boot(arch: Arch, vmlinuz: &Path, image: &Path, log: &Path) -> Result<Boot> {
+    let mut qemu = program(arch.emulator());
+    qemu.args(arch.machine());
     // One thread for all emulated processors: with one each, a kernel that patches its own code while it boots can be
     // caught in the middle of it (7.x dies of a breakpoint then).
-    qemu.args(["-accel", "tcg,thread=single", "-cpu", "max", "-m", "2048", "-smp", "2", "-no-reboot"]);
+    qemu.args(["-accel", "tcg,thread=single", "-m", "2048", "-smp", "2", "-no-reboot"]);
     qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-kernel"]);
     qemu.arg(vmlinuz).arg("-initrd").arg(image);
-    qemu.args(["-append", "console=ttyS0 quiet oops=panic panic=-1 rdinit=/init"]);
+    let console = arch.console();
+    qemu.args(["-append", &format!("console={console} quiet oops=panic panic=-1 rdinit=/init")]);
     let mut child = qemu
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .context("cannot start qemu-system-x86_64; `cargo xtask setup --tests` installs it")?;
+        .with_context(|| format!("cannot start {}", arch.emulator()))?;
     let output = child.stdout.take().context("the console is piped")?;
     let mut console = Console {
         received: listen(output),
         log: File::create(log).with_context(|| format!("cannot write {}", log.display()))?,
         bytes: Vec::new(),
+        longest: arch.longest(),
     };
     let start = Instant::now();
     let trouble = match console.follow(start) {
@@ -92,18 +94,19 @@ struct Console {
     received: Receiver<Vec<u8>>,
     log: File,
     bytes: Vec<u8>,
+    longest: Duration,
 }
 
 impl Console {
     /// Reads until the console is closed, or until something is wrong, which is returned.
     fn follow(&mut self, start: Instant) -> Result<Option<String>> {
         loop {
-            let left = LONGEST.saturating_sub(start.elapsed());
+            let left = self.longest.saturating_sub(start.elapsed());
             match self.received.recv_timeout(left.min(LONGEST_SILENCE)) {
                 Ok(bytes) => self.add(&bytes)?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(broken(&self.bytes)),
                 Err(RecvTimeoutError::Timeout) if left < LONGEST_SILENCE => {
-                    return Ok(Some(format!("it takes more than {} s", LONGEST.as_secs())));
+                    return Ok(Some(format!("it takes more than {} s", self.longest.as_secs())));
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     return Ok(Some(format!("silent for {} s", LONGEST_SILENCE.as_secs())));

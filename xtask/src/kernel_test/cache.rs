@@ -11,6 +11,7 @@ use std::{env, fs, process as this};
 
 use anyhow::{Context, Result, bail};
 
+use super::arch::Arch;
 use super::debian::{Lists, remove};
 use super::modules;
 use super::version::{self, Series};
@@ -53,22 +54,24 @@ impl Kernel {
 }
 
 /// The newest kernel of a series, or nothing when none is cached and nothing may be fetched.
-pub(crate) fn newest(series: Series, network: Network) -> Result<Option<Kernel>> {
-    let folder = root()?.join(series.name());
+pub(crate) fn newest(series: Series, arch: Arch, network: Network) -> Result<Option<Kernel>> {
+    let folder = root()?.join(format!("{series}{}", arch.suffix()));
     let found = match network {
         Network::Offline => newest_cached(&folder),
-        Network::Online => match known_newest(&folder) {
-            Some(kernel) => Some(kernel),
-            None => Some(fetch(series, &folder).with_context(|| format!("cannot fetch Linux {series}"))?),
-        },
+        Network::Online => {
+            let fetch =
+                || fetch(series, arch, &folder).context(format!("cannot fetch Linux {series} for {arch}"));
+            Some(known_newest(&folder).map_or_else(fetch, Ok)?)
+        }
     };
     if let Some(kernel) = &found {
-        say(&format!("Linux {series}: {}", kernel.version));
+        say(&format!("Linux {series} for {arch}: {}", kernel.version));
     }
     Ok(found)
 }
 
-fn root() -> Result<PathBuf> {
+/// The folder for all that is fetched.
+pub(crate) fn root() -> Result<PathBuf> {
     let set = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = set.or_else(|| env::home_dir().map(|home| home.join(".cache")));
     Ok(cache.context("there is no home folder to keep kernels in")?.join("resetmon/kernels"))
@@ -87,17 +90,20 @@ fn newest_cached(folder: &Path) -> Option<Kernel> {
     kernels.max_by(|a, b| version::compare(&a.version, &b.version))
 }
 
-fn fetch(series: Series, folder: &Path) -> Result<Kernel> {
+fn fetch(series: Series, arch: Arch, folder: &Path) -> Result<Kernel> {
     say(&format!("Linux {series}: asking for the newest"));
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let lists = Lists::fetch(series, folder)?;
     let kernels = series.kernels();
+    let lists = Lists::fetch(kernels.suites, arch, folder)?;
     let mut offered = lists.names(kernels.image.0)?;
     if let Some((beginning, _)) = kernels.modules {
         offered.extend(lists.names(beginning)?);
     }
     let offered: Vec<&str> = offered.iter().map(String::as_str).collect();
-    let packages = series.newest(&offered).context("no package of that series is offered")?;
+    let packages = series.newest(arch, &offered).with_context(|| {
+        let suites: Vec<_> = kernels.suites.iter().map(|(_, suite)| *suite).collect();
+        format!("Debian has no such kernel for clouds on {} in {}", arch.debian(), suites.join(", "))
+    })?;
     let version = lists.version(&packages[0])?;
     let kernel = match Kernel::cached(folder.join(&version)) {
         Some(kernel) => kernel,

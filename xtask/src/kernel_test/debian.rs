@@ -8,8 +8,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::arch::Arch;
 use super::sources::Mirrors;
-use super::version::Series;
+use super::version::Archive;
 use crate::process::{self, program};
 
 /// Debian's keys, under the names that they have had.
@@ -18,23 +19,24 @@ const KEYRINGS: [&str; 2] =
 const SOURCES: &str = "/etc/apt/sources.list";
 const SOURCES_FOLDER: &str = "/etc/apt/sources.list.d";
 
-/// The packages of one series' suites.
+/// The packages of some suites, for one kind of processor.
 pub(crate) struct Lists {
     folder: PathBuf,
+    arch: Arch,
 }
 
 impl Lists {
     /// Gets the newest lists, into `folder`.
-    pub(crate) fn fetch(series: Series, folder: &Path) -> Result<Self> {
-        let lists = Self { folder: folder.to_path_buf() };
+    pub(crate) fn fetch(suites: &[(Archive, &str)], arch: Arch, folder: &Path) -> Result<Self> {
+        let lists = Self { folder: folder.to_path_buf(), arch };
         let mirrors = configured_mirrors()?;
         let keyring = KEYRINGS.into_iter().find(|path| Path::new(path).exists());
         let keyring = keyring.context("Debian's keys are missing; install debian-archive-keyring")?;
-        let suites = series.kernels().suites.iter();
         let sources: Vec<_> = suites
+            .iter()
             .map(|(archive, suite)| {
                 let mirror = mirrors.of(*archive);
-                format!("deb [arch=amd64 signed-by={keyring}] {mirror} {suite} main")
+                format!("deb [arch={} signed-by={keyring}] {mirror} {suite} main", arch.debian())
             })
             .collect();
         let partial = folder.join("lists/partial");
@@ -65,14 +67,25 @@ impl Lists {
         remove(&downloads)?;
         fs::create_dir_all(&downloads).with_context(|| format!("cannot create {}", downloads.display()))?;
         process::run_quietly(self.apt("apt-get").arg("download").args(packages).current_dir(&downloads))?;
-        let mut unpacked = 0;
-        let entries = fs::read_dir(&downloads).context("cannot list what was downloaded")?;
-        for entry in entries {
-            let package = entry.context("cannot list what was downloaded")?.path();
-            process::run_quietly(program("dpkg-deb").arg("--extract").args([&package, to]))?;
-            unpacked += 1;
-        }
+        let unpacked = unpack_all(&downloads, to)?;
         ensure!(unpacked == packages.len(), "apt-get downloaded {unpacked} of {packages:?}");
+        remove(&downloads)
+    }
+
+    /// The same with all that the packages need.
+    pub(crate) fn unpack_with_needs(&self, packages: &[String], to: &Path) -> Result<()> {
+        let downloads = self.folder.join("downloads");
+        remove(&downloads)?;
+        fs::create_dir_all(downloads.join("partial"))
+            .with_context(|| format!("cannot create {}", downloads.display()))?;
+        let mut install = self.apt("apt-get");
+        install.args(["--option", &format!("Dir::Cache::Archives={}", downloads.display())]);
+        // It comes to nothing but downloads: no lock of this machine's is needed, and no order of set-up.
+        install.args(["--option", "Debug::NoLocking=1", "--option", "APT::Immediate-Configure=0"]);
+        install.args(["--yes", "--download-only", "--no-install-recommends", "install"]).args(packages);
+        process::run_quietly(&mut install)?;
+        let unpacked = unpack_all(&downloads, to)?;
+        ensure!(unpacked >= packages.len(), "apt-get downloaded {unpacked} packages for {packages:?}");
         remove(&downloads)
     }
 
@@ -87,6 +100,8 @@ impl Lists {
             "Dir::Etc::Preferences=/dev/null".to_owned(),
             "Dir::Etc::PreferencesParts=/dev/null".to_owned(),
             "Dir::State::status=/dev/null".to_owned(),
+            format!("APT::Architecture={}", self.arch.debian()),
+            format!("APT::Architectures={}", self.arch.debian()),
             "Dir::Cache::pkgcache=".to_owned(),
             "Dir::Cache::srcpkgcache=".to_owned(),
             "Acquire::Languages=none".to_owned(),
@@ -100,6 +115,18 @@ impl Lists {
         apt.arg("-q");
         apt
     }
+}
+
+/// Unpacks the packages in a folder into `to`, and counts them.
+fn unpack_all(downloads: &Path, to: &Path) -> Result<usize> {
+    let entries = fs::read_dir(downloads).context("cannot list what was downloaded")?;
+    let mut packages: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    packages.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
+    packages.sort();
+    for package in &packages {
+        process::run_quietly(program("dpkg-deb").arg("--extract").args([package, to]))?;
+    }
+    Ok(packages.len())
 }
 
 fn configured_mirrors() -> Result<Mirrors> {

@@ -30,8 +30,12 @@ done
 # From here on the kernel itself says only what is the end of it.
 dmesg -n 1
 
+# Python compiles what it imports for the first time, where that is not in the image: no test is to wait for that.
+compiled=/usr/lib/python3/dist-packages/requests/__pycache__
+[ -d $compiled ] || python3 -c 'import requests' || echo "Python cannot import requests"
+
 echo "kernel-test: release $(uname -r)"
-export RESETMON=/test/resetmon RESETMON_SKIPS=/tmp/skips
+export RESETMON=/test/resetmon RESETMON_SKIPS=/tmp/skips RESETMON_MODULES=/modules
 # A test that panics names its place; a trace of it would take an emulated processor minutes.
 RUST_BACKTRACE=0 /test/kernel --test-threads 2 </dev/null 2>&1
 status=$?

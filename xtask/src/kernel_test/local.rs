@@ -1,23 +1,28 @@
 //! The kernel tests on the running kernel.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{folder, verdict};
-use crate::process::{self, Network, Root, program, say};
+use super::table::{Column, Results, Table};
+use super::verdict::Verdict;
+use super::{binaries, folder};
+use crate::process::{self, Network, Root, program};
 
-/// Tests the binary that was built last. Only the test program runs as root; cargo does not, so that it leaves no
-/// files of root's behind.
-pub(crate) fn local(network: Network) -> Result<()> {
+const RELEASE: &str = "/proc/sys/kernel/osrelease";
+
+/// Tests the binary that was built last, and shows how it goes. Only the test program runs as root; cargo does not, so
+/// that it leaves no files of root's behind.
+pub(super) fn local(network: Network) -> Result<Table> {
     let skips = folder()?.join("local.skips");
     // It is there before root writes to it, so it stays the caller's.
     fs::write(&skips, "").with_context(|| format!("cannot write {}", skips.display()))?;
+    let tests = tests(network)?;
     let mut build = network.cargo("build")?;
     process::run(build.args(["--package", "resetmon"]))?;
-    let mut cargo = network.cargo("test")?;
-    cargo.args(["--package", "resetmon-tests"]);
-    cargo.args(["--features", "kernel", "--test", "kernel"]);
+    let mut cargo = cargo_test(network)?;
     cargo.env("RESETMON", process::target_dir()?.join("debug/resetmon"));
     cargo.env("RESETMON_SKIPS", &skips);
     match Root::probe() {
@@ -27,12 +32,51 @@ pub(crate) fn local(network: Network) -> Result<()> {
         }
         Root::No => bail!("the kernel tests need root; run this as root, or allow sudo without a password"),
     }
-    let tested = process::run(&mut cargo);
+    let (output, status) = followed(&mut cargo)?;
     let skips = fs::read_to_string(&skips).with_context(|| format!("cannot read {}", skips.display()))?;
-    for (test, because) in skips.lines().filter_map(verdict::skip) {
-        say(&format!("skipped on this kernel: {test}: {because}"));
+    let release = fs::read_to_string(RELEASE).with_context(|| format!("cannot read {RELEASE}"))?;
+    let verdict = Verdict::of(told(&output, &skips, status).as_bytes());
+    let results = Results::Run {
+        release: release.trim().to_owned(),
+        outcomes: verdict.outcomes,
+        trouble: verdict.trouble,
+    };
+    Ok(Table { tests, columns: vec![Column { name: "local".to_owned(), results }] })
+}
+
+/// The names of all kernel tests.
+pub(super) fn tests(network: Network) -> Result<Vec<String>> {
+    let list = process::run_for_output(cargo_test(network)?.args(["--", "--list", "--format", "terse"]))?;
+    Ok(binaries::listed(&list))
+}
+
+fn cargo_test(network: Network) -> Result<Command> {
+    let mut cargo = network.cargo("test")?;
+    cargo.args(["--package", "resetmon-tests"]);
+    cargo.args(["--features", "kernel", "--test", "kernel"]);
+    Ok(cargo)
+}
+
+/// Runs tests and shows what they say as it comes; returns it, and how they ended.
+fn followed(tests: &mut Command) -> Result<(String, ExitStatus)> {
+    let mut child = tests.stdout(Stdio::piped()).spawn().context("cannot start the tests")?;
+    let mut said = String::new();
+    for line in BufReader::new(child.stdout.take().context("the output is piped")?).split(b'\n') {
+        let line = line.context("cannot read what the tests say")?;
+        let line = String::from_utf8_lossy(&line);
+        process::show(&line);
+        said.push_str(&line);
+        said.push('\n');
     }
-    tested
+    let status = child.wait().context("cannot wait for the tests")?;
+    Ok((said, status))
+}
+
+/// The same as a guest's console says it.
+fn told(output: &str, skips: &str, status: ExitStatus) -> String {
+    let exit = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
+    let told = skips.lines().map(str::to_owned).chain([format!("exit {exit}")]);
+    told.fold(output.to_owned(), |text, line| text + "kernel-test: " + &line + "\n")
 }
 
 fn host() -> Result<String> {
@@ -48,7 +92,25 @@ fn runner_variable(target: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::verdict::Outcome;
     use super::*;
+
+    #[test]
+    fn what_is_told_is_a_verdict() {
+        use std::os::unix::process::ExitStatusExt;
+        let output = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\n\
+                      test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        let verdict = |raw| {
+            let told = told(output, "skipped a: needs x (since 6.10)\n", ExitStatus::from_raw(raw));
+            Verdict::of(told.as_bytes())
+        };
+        let failed = verdict(101 << 8);
+        assert_eq!(failed.trouble, None);
+        let skipped = Outcome::Skipped { because: "needs x (since 6.10)".into() };
+        let expected = [("a", skipped), ("b", Outcome::Failed)];
+        assert_eq!(failed.outcomes, expected.map(|(test, outcome)| (test.to_owned(), outcome)).into());
+        assert!(verdict(0).trouble.is_some(), "a test failed, and cargo says none did");
+    }
 
     #[test]
     fn runner_of_a_target() {

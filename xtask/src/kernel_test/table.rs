@@ -8,14 +8,14 @@ use super::verdict::Outcome;
 /// One kernel's results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
-    /// The series.
+    /// The series, or which other kernel it is.
     pub(crate) name: String,
     pub(crate) results: Results,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Results {
-    /// The kernel was not run at all.
+    /// The kernel was not booted at all.
     Skipped { because: String },
     /// It was run, perhaps not to the end.
     Run { release: String, outcomes: BTreeMap<String, Outcome>, trouble: Option<String> },
@@ -62,6 +62,14 @@ impl fmt::Display for Counts {
 }
 
 impl Table {
+    /// This table with the columns of another to the right. What only one of them ran is a failure of the other.
+    pub(crate) fn beside(mut self, other: Self) -> Self {
+        let new = other.tests.into_iter().filter(|test| !self.tests.contains(test)).collect::<Vec<_>>();
+        self.tests.extend(new);
+        self.columns.extend(other.columns);
+        self
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for column in &self.columns {
@@ -107,12 +115,12 @@ impl fmt::Display for Table {
         let width = names.max().unwrap_or(0).max("kernel".len());
         write!(f, "{:width$}", "kernel")?;
         for column in &self.columns {
-            write!(f, "  {:>4}", column.name)?;
+            write!(f, "  {:>5}", column.name)?;
         }
         for test in &self.tests {
             write!(f, "\n{test:width$}")?;
             for column in &self.columns {
-                write!(f, "  {:>4}", symbol(&column.outcome(test)))?;
+                write!(f, "  {:>5}", symbol(&column.outcome(test)))?;
             }
         }
         write!(f, "\n✓ passed  ✗ FAILED  – skipped")?;
@@ -163,6 +171,7 @@ mod tests {
     #[test]
     fn what_it_looks_like() {
         let because = "needs x (since 6.10)";
+        let local = table(vec![run("local", &[("a::ipv4", Outcome::Passed), ("b", Outcome::Passed)], None)]);
         let table = table(vec![
             run("5.10", &[("a::ipv4", skipped(because)), ("b", Outcome::Passed)], None),
             run("6.1", &[("a::ipv4", skipped(because)), ("b", Outcome::Failed)], None),
@@ -170,10 +179,11 @@ mod tests {
             Column { name: "7".into(), results: Results::Skipped { because: "not cached".into() } },
         ]);
         let expected = "\
-kernel   5.10   6.1  6.12     7
-a::ipv4     –     –     ✓     –
-b           ✓     ✗     ✗     –
+kernel   local   5.10    6.1   6.12      7
+a::ipv4      ✓      –      –      ✓      –
+b            ✓      ✓      ✗      ✗      –
 ✓ passed  ✗ FAILED  – skipped
+  local is local.0-cloud
   5.10 is 5.10.0-cloud
   6.1 is 6.1.0-cloud
   6.12 is 6.12.0-cloud
@@ -182,8 +192,8 @@ b           ✓     ✗     ✗     –
 – 7: not cached
     all tests
 ✗ 6.12: Kernel panic
-2 passed, 2 failed, 4 skipped";
-        assert_eq!(table.to_string(), expected);
+4 passed, 2 failed, 4 skipped";
+        assert_eq!(local.beside(table).to_string(), expected);
     }
 
     #[test]
@@ -195,5 +205,16 @@ b           ✓     ✗     ✗     –
         };
         check(None, 0);
         check(Some("silent"), 1);
+    }
+
+    #[test]
+    fn what_one_table_lacks_is_a_failure() {
+        let one = table(vec![run("local", &[("a::ipv4", Outcome::Passed), ("b", Outcome::Passed)], None)]);
+        let mut other =
+            table(vec![run("6.1", &[("a::ipv4", Outcome::Passed), ("c", Outcome::Passed)], None)]);
+        other.tests = vec!["a::ipv4".into(), "c".into()];
+        let both = one.beside(other);
+        assert_eq!(both.tests, ["a::ipv4", "b", "c"]);
+        assert_eq!(both.counts(), Counts { passed: 4, failed: 2, skipped: 0 });
     }
 }

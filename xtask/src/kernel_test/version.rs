@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use anyhow::{Error, bail};
 
+use super::arch::Arch;
+
 /// One of Debian's archives: they have mirrors of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Archive {
@@ -21,7 +23,8 @@ pub(crate) struct Kernels {
     pub(crate) name: &'static str,
     /// Where they are; newer ones may be in either.
     pub(crate) suites: &'static [(Archive, &'static str)],
-    /// How the names of the packages with a vmlinuz begin and end; the release is between.
+    /// How the names of the packages with a vmlinuz begin and end; the release is between, and Debian's name of the
+    /// processor in place of [`ARCH`].
     pub(crate) image: (&'static str, &'static str),
     /// The same for the modules, where these are in a package of their own.
     pub(crate) modules: Option<(&'static str, &'static str)>,
@@ -29,31 +32,33 @@ pub(crate) struct Kernels {
 
 use Archive::{Main, Security};
 
+const ARCH: &str = "{arch}";
+
 const ALL: [Kernels; 4] = [
     Kernels {
         name: "5.10",
         suites: &[(Main, "bullseye")],
-        image: ("linux-image-5.10.", "-cloud-amd64-unsigned"),
+        image: ("linux-image-5.10.", "-cloud-{arch}-unsigned"),
         modules: None,
     },
     Kernels {
         name: "6.1",
         suites: &[(Main, "bookworm"), (Security, "bookworm-security")],
-        image: ("linux-image-6.1.", "-cloud-amd64-unsigned"),
+        image: ("linux-image-6.1.", "-cloud-{arch}-unsigned"),
         modules: None,
     },
     Kernels {
         name: "6.12",
         suites: &[(Security, "bookworm-security")],
-        image: ("linux-image-6.12.", "+deb12-cloud-amd64-unsigned"),
+        image: ("linux-image-6.12.", "+deb12-cloud-{arch}-unsigned"),
         modules: None,
     },
     // Since 7.1 the package linux-image holds no files.
     Kernels {
         name: "7",
         suites: &[(Main, "trixie-backports")],
-        image: ("linux-binary-7.", "+deb13-cloud-amd64"),
-        modules: Some(("linux-modules-7.", "+deb13-cloud-amd64")),
+        image: ("linux-binary-7.", "+deb13-cloud-{arch}"),
+        modules: Some(("linux-modules-7.", "+deb13-cloud-{arch}")),
     },
 ];
 
@@ -76,11 +81,13 @@ impl Series {
     }
 
     /// The packages to unpack, of those that are offered: the newest image, and its modules.
-    pub(crate) fn newest(self, offered: &[&str]) -> Option<Vec<String>> {
-        let release = |name: &str| between(name, self.0.image).map(str::to_owned);
-        let newest = offered.iter().filter_map(|name| release(name)).max_by(|a, b| compare(a, b))?;
-        let mut packages = vec![format!("{}{newest}{}", self.0.image.0, self.0.image.1)];
-        packages.extend(self.0.modules.map(|(before, after)| format!("{before}{newest}{after}")));
+    pub(crate) fn newest(self, arch: Arch, offered: &[&str]) -> Option<Vec<String>> {
+        let end = |after: &str| after.replace(ARCH, arch.debian());
+        let (before, after) = (self.0.image.0, end(self.0.image.1));
+        let releases = offered.iter().filter_map(|name| between(name, (before, &after)));
+        let newest = releases.max_by(|a, b| compare(a, b))?;
+        let mut packages = vec![format!("{before}{newest}{after}")];
+        packages.extend(self.0.modules.map(|(before, after)| format!("{before}{newest}{}", end(after))));
         packages.iter().all(|package| offered.contains(&package.as_str())).then_some(packages)
     }
 }
@@ -167,10 +174,13 @@ mod tests {
 
     #[test]
     fn the_newest_of_a_series() {
-        let check = |series: &str, offered: &[&str], expected: Option<&[&str]>| {
+        let on = |arch: Arch, series: &str, offered: &[&str], expected: Option<&[&str]>| {
             let series: Series = series.parse().expect("a series");
             let expected = expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-            assert_eq!(series.newest(offered), expected, "{series}");
+            assert_eq!(series.newest(arch, offered), expected, "{series}");
+        };
+        let check = |series: &str, offered: &[&str], expected: Option<&[&str]>| {
+            on(Arch::X86_64, series, offered, expected);
         };
         let image = "linux-image-5.10.0-32-cloud-amd64-unsigned";
         check(
@@ -191,6 +201,9 @@ mod tests {
         check("7", &[binary, older[0], modules, older[1]], Some(&[binary, modules]));
         check("7", &[binary, older[0], older[1]], None);
         check("7", &[], None);
+        let arm = ["linux-image-6.1.0-56-cloud-arm64-unsigned", "linux-image-6.1.0-57-cloud-amd64-unsigned"];
+        on(Arch::Aarch64, "6.1", &arm, Some(&arm[..1]));
+        on(Arch::Aarch64, "6.1", &arm[1..], None);
     }
 
     #[test]

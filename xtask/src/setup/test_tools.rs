@@ -16,6 +16,9 @@ const DRIVEN_BY_TESTS: [&str; 4] = ["python3", "python3-requests", "iproute2", "
 /// Other kernels: an emulator, what is in the guest, Debian's keys, and what Debian compresses modules with.
 const FOR_VIRTUAL_MACHINES: [&str; 5] =
     ["qemu-system-x86", "busybox-static", "util-linux", "debian-archive-keyring", "xz-utils"];
+/// An emulator, and what links programs for it.
+const FOR_AARCH64: [&str; 3] = ["qemu-system-arm", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"];
+const AARCH64: &str = "aarch64-unknown-linux-gnu";
 const DEBIAN_CLIPPY: &str = "rust-web-clippy";
 /// Debian only has promtool inside its server package.
 const PROMTOOL: &str = "/usr/local/bin/promtool";
@@ -36,6 +39,30 @@ pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
     }
     apt.install(&packages)?;
     promtool(apt)
+}
+
+/// What it takes to build for aarch64 and to emulate it.
+pub(super) fn install_for_aarch64(apt: &mut Apt) -> Result<()> {
+    if apt.exists {
+        apt.install(&FOR_AARCH64)?;
+    } else {
+        say(
+            "tests: no apt-get; aarch64 needs qemu-system-aarch64 and a cross compiler, aarch64-linux-gnu-gcc",
+        );
+    }
+    let rustup = |arguments: &[&str]| {
+        let mut rustup = program("rustup");
+        rustup.args(arguments).current_dir(process::workspace_root());
+        rustup
+    };
+    let installed = process::output_of(&mut rustup(&["target", "list", "--installed"])).unwrap_or_default();
+    if installed.lines().any(|target| target == AARCH64) {
+        say(&format!("Rust's target: {AARCH64} installed"));
+        return Ok(());
+    }
+    apt.need_network(&format!("Rust's target {AARCH64}"))?;
+    say(&format!("Rust's target: adding {AARCH64}"));
+    process::run_quietly(&mut rustup(&["target", "add", AARCH64]))
 }
 
 /// Clippy for the BPF programs has to come from where their compiler does. A compiler that somebody linked by

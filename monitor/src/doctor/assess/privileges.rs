@@ -147,7 +147,8 @@ fn unprivileged(privileges: &PrivilegeFacts) -> Finding {
 fn paranoid(facts: &Facts) -> Finding {
     let name = "kernel.perf_event_paranoid";
     let has = |capability| facts.privileges.effective.is_some_and(|effective| effective.has(capability));
-    let is_missing = |outcome: &Outcome| matches!(outcome, Outcome::Missing(_));
+    // What waits for a module will be missing then.
+    let is_missing = |outcome: &Outcome| matches!(outcome, Outcome::Missing(_) | Outcome::Waiting { .. });
     let some_missing =
         facts.probes.as_ref().is_ok_and(|probes| probes.iter().any(|probe| is_missing(&probe.outcome)));
     match facts.privileges.perf_event_paranoid {
@@ -164,16 +165,17 @@ fn paranoid(facts: &Facts) -> Finding {
 
 fn memlock(facts: &Facts) -> Finding {
     let name = "RLIMIT_MEMLOCK";
-    // Memory of BPF maps is counted against it where there is no socket storage for tracing programs, before 5.11.
-    let counts = offers(facts).is_some_and(|offers| !offers.socket_storage);
+    let counts = offers(facts).is_some_and(|offers| offers.charges_locked_memory);
+    let counted = |bytes: u64| format!("{bytes} bytes, which this kernel counts BPF maps against");
     match facts.privileges.memlock {
         None => finding(name, Info, "not told"),
         Some(u64::MAX) => finding(name, Ok, "no limit"),
-        Some(bytes) if counts && facts.probes.is_err() => {
-            finding(name, Degraded, format!("{bytes} bytes, which this kernel counts BPF maps against"))
-                .costs("the probes, when their maps need more")
-                .remedy("CAP_SYS_RESOURCE, or ulimit -l unlimited; in a unit, LimitMEMLOCK=infinity")
+        Some(bytes) if facts.probes.as_ref().is_err_and(|failure| failure.lacks_locked_memory) => {
+            finding(name, Unusable, counted(bytes))
+                .costs("everything: the maps need more")
+                .remedy("ulimit -l unlimited as root; in a unit, LimitMEMLOCK=infinity; or CAP_SYS_RESOURCE")
         }
+        Some(bytes) if counts && facts.probes.is_err() => finding(name, Info, counted(bytes)),
         Some(bytes) if counts => {
             finding(name, Ok, format!("{bytes} bytes at start, and not in the way of the maps"))
         }

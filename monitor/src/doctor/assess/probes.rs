@@ -72,6 +72,7 @@ fn not_loaded(probe: &str, costs: &str, failure: &Failure, facts: &Facts) -> Fin
         _ if facts.privileges.initial_users == Some(false) => {
             Some("run it in the initial user namespace: in any other, bpf(2) is forbidden")
         }
+        _ if failure.lacks_locked_memory => None,
         (_, Some(effective)) if effective.missing().is_none() && facts.privileges.seccomp == Some(2) => {
             Some("allow bpf(2) in the seccomp filter of this container, or run resetmon outside of it")
         }

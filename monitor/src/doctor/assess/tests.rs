@@ -73,6 +73,7 @@ fn offers(reasons: Reasons) -> Offers {
         without_socket: reasons != Reasons::None,
         socket_storage: true,
         socket_cookie: true,
+        charges_locked_memory: false,
         socket_inode: false,
         socket_cgroup: true,
         netns: true,
@@ -132,7 +133,11 @@ fn of_6_12() -> Facts {
 /// The same where loading fails.
 fn not_loaded(message: &str, change: impl FnOnce(&mut Facts)) -> Facts {
     let mut facts = Facts {
-        probes: Err(Failure { message: message.to_owned(), advice: Some("run it as root".to_owned()) }),
+        probes: Err(Failure {
+            message: message.to_owned(),
+            advice: Some("run it as root".to_owned()),
+            lacks_locked_memory: false,
+        }),
         self_test: SelfTest::NoProbes,
         reconciliation: None,
         ..of_6_12()
@@ -143,8 +148,13 @@ fn not_loaded(message: &str, change: impl FnOnce(&mut Facts)) -> Facts {
 
 #[test]
 fn five_kernels() {
-    let old =
-        Offers { socket_storage: false, socket_cookie: false, socket_cgroup: false, ..offers(Reasons::None) };
+    let old = Offers {
+        socket_storage: false,
+        socket_cookie: false,
+        charges_locked_memory: true,
+        socket_cgroup: false,
+        ..offers(Reasons::None)
+    };
     let mut probes = attached(&[("inet_csk_accept", Fexit), ("tcp_v4_send_reset", Fentry)]);
     let reason = "before 5.11 tcp_reset() is not given the packet".to_owned();
     probes.push(probe("tcp_reset", ProbeNeed::Optional, Outcome::Missing(reason)));
@@ -265,6 +275,40 @@ fn what_keeps_probes_from_loading() {
     );
 }
 
+#[test]
+fn too_little_locked_memory() {
+    let too_little =
+        "the map EVENTS needs more locked memory than the 65536 bytes that this process may have";
+    let old = |facts: &mut Facts| {
+        let offers = Offers { charges_locked_memory: true, ..offers(Reasons::None) };
+        facts.kernel.btf = Btf::Fit { path: "/sys/kernel/btf/vmlinux".to_owned(), size: 1, offers };
+        facts.privileges.memlock = Some(65_536);
+    };
+    let lacking = not_loaded(too_little, |facts| {
+        old(facts);
+        // A filter that is there need not be to blame.
+        facts.privileges.seccomp = Some(2);
+        let Err(failure) = &mut facts.probes else { panic!("loaded") };
+        failure.lacks_locked_memory = true;
+    });
+    check(
+        &lacking,
+        Verdict::Unusable,
+        &[
+            ("RLIMIT_MEMLOCK", Unusable, "LimitMEMLOCK=infinity"),
+            ("tcp_send_reset", Unusable, too_little),
+            ("tcp_receive_reset", Unusable, "run it as root"),
+        ],
+    );
+    // Nor is the limit, where it is something else.
+    let forbidden = not_loaded("the kernel forbids the map EVENTS", old);
+    check(
+        &forbidden,
+        Verdict::Unusable,
+        &[("RLIMIT_MEMLOCK", Info, "65536 bytes, which this kernel counts")],
+    );
+}
+
 fn changed(change: impl FnOnce(&mut Facts)) -> Facts {
     let mut facts = of_6_12();
     change(&mut facts);
@@ -303,6 +347,21 @@ fn privileges_and_host() {
         &changed(|facts| facts.privileges.lockdown = Lockdown::Confidentiality),
         Verdict::Degraded,
         &[("lockdown", Degraded, "lockdown=integrity")],
+    );
+    check(
+        &changed(|facts| {
+            let waiting = Outcome::Waiting { module: "nf_reject_ipv4" };
+            facts.probes = Result::Ok(vec![probe("nf_send_reset", ProbeNeed::Optional, waiting)]);
+            facts.privileges.perf_event_paranoid = Some(3);
+            facts.privileges.effective = Some(Capabilities::of(&[
+                Capability::Bpf,
+                Capability::Perfmon,
+                Capability::SysPtrace,
+                Capability::DacReadSearch,
+            ]));
+        }),
+        Verdict::Degraded,
+        &[("kernel.perf_event_paranoid", Degraded, "kprobes need CAP_SYS_ADMIN")],
     );
     let taken = |holder: Option<(u32, &str)>| {
         changed(|facts| {
