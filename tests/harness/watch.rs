@@ -263,7 +263,7 @@ impl Process {
 /// Nanoseconds since 1970, a little before now: the time of an event is that of the kernel, which differs by as much.
 fn now() -> u64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
-    u64::try_from((since_1970 - DIFFERENCE).as_nanos()).expect("a time before 2554")
+    u64::try_from(since_1970.saturating_sub(DIFFERENCE).as_nanos()).expect("a time before 2554")
 }
 
 /// When an event happened, as its id tells.
