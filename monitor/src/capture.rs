@@ -25,6 +25,7 @@ use crate::{
     },
     model::ResetEvent,
     owner::{self, Holders as Answer},
+    pid_namespace,
 };
 
 /// What a capture needs to know.
@@ -60,11 +61,13 @@ impl Capture {
         let stream = probes.take_events()?;
         let counters = Arc::new(probes.take_counters()?);
         let decoder = Decoder { reasons: probes.layout().reasons.clone(), tick: clock.tick() };
+        // Elsewhere the ids of those who hold a socket would be other ones than the kernel's.
+        let shows_host = pid_namespace::shows_host(&options.procfs) != Some(false);
         let pipeline = Pipeline {
             clock,
             decoder,
             hold: Hold::default(),
-            holders: Holders::new(options.procfs.clone()),
+            holders: shows_host.then(|| Holders::new(options.procfs.clone())),
             incidents: Incidents::default(),
             enricher,
             // Once the probes are attached, so that no group falls in between.
@@ -134,7 +137,8 @@ struct Pipeline {
     clock: Clock,
     decoder: Decoder,
     hold: Hold,
-    holders: Holders,
+    /// None where descriptors cannot be attributed.
+    holders: Option<Holders>,
     incidents: Incidents,
     enricher: Enricher,
     cgroups: Cgroups,
@@ -182,7 +186,10 @@ impl Pipeline {
     fn look(&mut self, event: &mut ResetEvent, scope: Scope) -> Ownership {
         let Some(inode) = owner::asks_for_holders(event) else { return Ownership::Settled };
         let (presumed, boot) = (event.process.as_ref(), self.clock.boot());
-        match self.holders.look(inode, presumed, event.time, boot, scope) {
+        let answer = self.holders.as_mut().map_or(Answer::Unknown { has_children: true }, |holders| {
+            holders.look(inode, presumed, event.time, boot, scope)
+        });
+        match answer {
             Answer::Found(holders) => {
                 owner::settle(event, holders);
                 Ownership::Settled

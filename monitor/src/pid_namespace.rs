@@ -35,8 +35,8 @@ pub fn shows_host(procfs: &Path) -> Option<bool> {
 pub fn tell_unless_host(procfs: &Path) {
     if shows_host(procfs) == Some(false) {
         tell(format_args!(
-            "process ids are those of the host, which are not the ones in {}: executables, arguments and whatever \
-             else is known by /proc will be missing. Run it in the host's pid namespace (docker run --pid=host; in a \
+            "process ids are those of the host, which are not the ones in {}: executables, arguments and who holds \
+             a socket will be missing. Run it in the host's pid namespace (docker run --pid=host; in a \
              pod, hostPID: true), or mount the host's /proc and name it by --path.procfs",
             procfs.display()
         ));

@@ -1,7 +1,7 @@
 //! resetmon in a pid namespace of its own: the kernel tells process ids of the host, and resetmon says what that means
 //! where its `/proc` shows others.
 
-use std::process::Command;
+use std::{collections::BTreeSet, process::Command};
 
 use resetmon_tests::{Family, Netns, Running, binary};
 use serde_json::{Value, json};
@@ -77,4 +77,9 @@ fn demo() {
     assert!(output.status.success(), "{told}\n{said}");
     assert!(told.contains("every end and every process as expected"), "{told}");
     assert_eq!(said.matches(WARNING).count(), 1, "{said}");
+    // The ids are the host's throughout, whoever could be found in this namespace's own procfs.
+    for name in ["demo-client[", "demo-server["] {
+        let ids: BTreeSet<&str> = told.split_whitespace().filter(|word| word.starts_with(name)).collect();
+        assert_eq!(ids.len(), 1, "{told}");
+    }
 }

@@ -10,7 +10,8 @@ use crate::model::{Direction, Reason, ResetEvent, TcpState, process::Process};
 #[derive(Debug)]
 pub(super) struct Judge {
     pub(super) pids: Pids,
-    /// These ids are those that the kernel tells; in another pid namespace the actors' names have to do.
+    /// These ids are those that the kernel tells; in another pid namespace the actors' names have to do, and owners that
+    /// only descriptors tell are missing.
     pub(super) knows_pids: bool,
     /// Resets that no socket sends are seen: by themselves since 6.10, before by optional probes.
     pub(super) tells_all_senders: bool,
@@ -75,7 +76,8 @@ impl Judge {
             (None, None) => true,
             (Some(who), Some(process)) if self.knows_pids => process.pid == self.pid(who),
             (Some(who), Some(process)) => &*process.comm == name(who),
-            (None, Some(_)) | (Some(_), None) => false,
+            (Some(_), None) => !self.knows_pids,
+            (None, Some(_)) => false,
         }
     }
 
@@ -256,6 +258,7 @@ mod tests {
             [sent(), ResetEvent { process, ..event }]
         };
         assert_eq!(judge.problems(EXPECTED, &by("demo-client")), [""; 0]);
+        assert_eq!(judge.problems(EXPECTED, &[sent(), received(None)]), [""; 0]);
         let problems = judge.problems(EXPECTED, &by("demo-server"));
         assert!(
             problems[0].starts_with("wrong process: demo-server[99] instead of demo-client for"),

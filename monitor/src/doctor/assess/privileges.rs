@@ -127,7 +127,7 @@ fn pids(privileges: &PrivilegeFacts) -> Finding {
         (_, Some(false)) => finding(Degraded, "not the initial one")
             .costs(
                 "the kernel tells process ids of the host, which are not those of this /proc: no executables, no \
-                 arguments, nothing else that is known by /proc",
+                 arguments, nobody who is known to hold a socket",
             )
             .remedy(
                 "docker run --pid=host; in a pod, hostPID: true; or mount the host's /proc and name it by --path.procfs",

@@ -174,12 +174,14 @@ fn end(end: SocketAddr, room: usize) -> String {
 }
 
 /// What tells most: why it was sent, or what the application is told and, of a received one, by whom if that is known.
+/// Who listened at a port before it was closed has not reset anything.
 fn reason_or_error(event: &ResetEvent, room: usize) -> String {
     if let Some(reason) = reason(event) {
         return reason;
     }
     let error = known(event.errno.map(Errno::as_str));
-    match (event.direction, peer_process(event)) {
+    let acted = event.counterpart.as_ref().is_some_and(|other| other.state.is_some());
+    match (event.direction, peer_process(event).filter(|_| acted)) {
         (Direction::Sent, _) | (_, None) => error,
         (Direction::Received, Some(by)) => {
             let told = format!("{error} by ");
@@ -228,6 +230,9 @@ mod tests {
         let received = ResetEvent { counterpart: Some(server), ..samples::refused() };
         assert_eq!(reason_or_error(&received, 25), "ECONNREFUSED by ngi…[900]");
         assert_eq!(reason_or_error(&ResetEvent { errno: None, ..received.clone() }, 25), "- by nginx[900]");
+        let nobody = ResetEvent { state: None, ..samples::unread() };
+        let refused = ResetEvent { counterpart: Some(Arc::new(nobody)), ..samples::refused() };
+        assert_eq!(reason_or_error(&refused, 25), "ECONNREFUSED");
         // Older kernels have no reasons for what they send.
         let sent = ResetEvent { reason: None, counterpart: Some(Arc::new(received)), ..samples::unread() };
         assert_eq!(reason_or_error(&sent, 25), "-");
