@@ -93,7 +93,6 @@ fn in_storage(task: *const u8, file: *mut file) -> bool {
 #[inline(always)]
 fn in_hash(task: *const u8, file: *mut file) -> bool {
     let file = file.cast::<u8>().cast_const();
-    // SAFETY: probing reads.
     let mut key = RawTuple::default();
     // SAFETY: probing reads.
     let (sk, family, protocol, state) = unsafe {
@@ -106,7 +105,6 @@ fn in_hash(task: *const u8, file: *mut file) -> bool {
             return false;
         }
         let sk = sk as *const u8;
-        // Of a listener the peer is zero: it is the listener's key.
         write_tuple::<Probed>(sk, &mut key);
         (
             sk,
@@ -121,6 +119,7 @@ fn in_hash(task: *const u8, file: *mut file) -> bool {
     let mut owner = RawOwner::default();
     write(&mut owner, task, key.netns, state);
     if state == state::LISTEN {
+        key.peer_addr = [0; 2];
         record::seed_listener(&key, &owner);
     }
     record::seed_by_address(sk as u64, &owner)

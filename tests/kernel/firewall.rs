@@ -25,7 +25,7 @@ fn reject(netns: &Netns, hook: &str) {
 fn the_refused_end_sees_it() {
     let _host = host::shared();
     let netns = Netns::new();
-    let watch = Watch::start();
+    let watch = Watch::with(&[]);
     reject(&netns, "input");
     let mut client = netns.actor("test-client");
     client.fails(&format!("connect 127.0.0.1:{PORT}"), "ECONNREFUSED");
@@ -50,7 +50,7 @@ fn check(hook: &str, address: &str) {
     if !requires_probe("nf_send_reset", Version(5, 10)) {
         return;
     }
-    let watch = Watch::start();
+    let watch = Watch::with(&[]);
     let mut client = netns.actor("test-client");
     client.fails(&format!("connect {address}:{PORT}"), "ECONNREFUSED");
     let received = watch.expect(&json!({"direction": "received", "netns": netns.inode()}));
@@ -100,7 +100,7 @@ fn forwarded() {
     router.ip(&["link", "set", "beyond", "up"]);
     router.ip(&["link", "set", "beyond-peer", "up"]);
     router.run("sh", &["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
-    let watch = Watch::start();
+    let watch = Watch::with(&[]);
     let mut client = client_host.actor("test-client");
     let to = format!("10.9.2.1:{PORT}");
     client.fails(&format!("connect {to}"), "ECONNREFUSED");

@@ -214,8 +214,8 @@ impl Pair {
 #[test]
 fn overlapping_addresses() {
     let _host = host::shared();
-    let watch = Watch::start();
     let mut pairs = [Pair::connected(), Pair::connected()];
+    let watch = Watch::start();
     for pair in &mut pairs {
         pair.server.1.run("close");
     }
@@ -230,8 +230,8 @@ fn overlapping_addresses() {
 #[test]
 fn one_end_of_each_of_two_pairs() {
     let _host = host::shared();
-    let watch = Watch::start();
     let (mut one, mut other) = (Pair::connected(), Pair::connected());
+    let watch = Watch::start();
     one.client.0.ip(&["link", "set", "test0", "down"]);
     reject(&other.server.0, "input", 80);
     one.server.1.run("close");
@@ -247,8 +247,8 @@ fn one_end_of_each_of_two_pairs() {
 #[test]
 fn nobody_at_the_other_end() {
     let _host = host::shared();
-    let watch = Watch::start();
     let mut pair = Pair::connected();
+    let watch = Watch::start();
     pair.server.1.run("keepalive 1 1 1");
     pair.client.0.ip(&["link", "set", "test0", "down"]);
     pair.server.1.run("recv 100");
@@ -278,7 +278,7 @@ fn firewall(hook: &str) {
     let _host = host::shared();
     let netns = Netns::new();
     reject(&netns, hook, PORT);
-    let watch = Watch::start();
+    let watch = Watch::with(&[]);
     let mut client = netns.actor("test-client");
     client.fails(&format!("connect 127.0.0.1:{PORT}"), "ECONNREFUSED");
     let received = watch.expect(&json!({"direction": "received", "netns": netns.inode()}));

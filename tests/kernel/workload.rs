@@ -79,10 +79,6 @@ impl Placed {
     }
 }
 
-fn watching() -> Watch {
-    Watch::start()
-}
-
 /// A connection between two control groups, reset by the server.
 fn check(family: Family, watch: impl FnOnce() -> Watch, client: &Placed, server: &Placed) {
     let mut scene = Scene::placed(family, watch, |client_process, server_process| {
@@ -103,9 +99,9 @@ fn check(family: Family, watch: impl FnOnce() -> Watch, client: &Placed, server:
 
 fn both(family: Family) {
     let _host = host::shared();
-    check(family, watching, &Placed::pod(), &Placed::docker());
-    check(family, watching, &Placed::unit(), &Placed::pod_by_cgroupfs());
-    check(family, watching, &Placed::session(), &Placed::unit());
+    check(family, Watch::start, &Placed::pod(), &Placed::docker());
+    check(family, Watch::start, &Placed::unit(), &Placed::pod_by_cgroupfs());
+    check(family, Watch::start, &Placed::session(), &Placed::unit());
 }
 
 #[test]
@@ -206,7 +202,7 @@ fn gone_groups_that_came_later_ipv6() {
 fn time_wait(family: Family) {
     let _host = host::shared();
     let server = Placed::docker();
-    let mut scene = Scene::placed(family, watching, |_, process| server.group.take(process.pid()));
+    let mut scene = Scene::placed(family, Watch::start, |_, process| server.group.take(process.pid()));
     scene.make_connection();
     scene.server.run("shutdown write");
     scene.client.run("await-fin");
@@ -246,11 +242,16 @@ fn version_1(family: Family) {
     let id = container_id();
     let path = format!("/docker/{id}");
     let (container, unit) = (Cgroup::version_1(&path), Placed::unit());
-    let mut scene = Scene::placed(family, watching, |client, server| {
-        container.take(client.pid());
-        container.take(server.pid());
-        unit.group.take(server.pid());
-    });
+    // Which hierarchies there are is looked at once, at the start.
+    let mut scene = Scene::placed(
+        family,
+        || Watch::with(&[]),
+        |client, server| {
+            container.take(client.pid());
+            container.take(server.pid());
+            unit.group.take(server.pid());
+        },
+    );
     scene.make_connection();
     scene.server.run("linger 0");
     scene.server.run("close");
