@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use resetmon_common::wire::WAKE;
 
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     kernel::{
         counters::Counters,
         error::KernelError,
-        events::EventStream,
+        events::{EventStream, Rest},
         probes::{ProbeOptions, Probes},
     },
     model::ResetEvent,
@@ -72,6 +73,7 @@ impl Capture {
             enricher,
             // Once the probes are attached, so that no group falls in between.
             cgroups: Cgroups::new(options.procfs.clone()),
+            heard_until: Timestamp::UNIX_EPOCH,
             sequence: 0,
             told: 0,
             undecodable: None,
@@ -87,14 +89,17 @@ impl Capture {
         let before = events.len();
         while events.len() == before {
             let due = pipeline.due_in();
-            tokio::select! {
+            let rest = tokio::select! {
                 // What has arrived is read before anything is let go: it may refute that.
                 biased;
                 batch = stream.batch(|bytes| pipeline.take(bytes, events)) => batch?,
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {
                     // What is due has waited in vain only if its other part has not arrived meanwhile.
-                    stream.rest(|bytes| pipeline.take(bytes, events));
+                    stream.rest(|bytes| pipeline.take(bytes, events))
                 }
+            };
+            if rest == Rest::Nothing {
+                pipeline.heard_until = pipeline.clock.now();
             }
             pipeline.release(events);
             if std::mem::take(&mut pipeline.woken) && probes.attach_waiting() {
@@ -142,6 +147,9 @@ struct Pipeline {
     incidents: Incidents,
     enricher: Enricher,
     cgroups: Cgroups,
+    /// Up to here everything that the kernel has told is read. It is in the past when there is more than can be read in
+    /// time: what an event waits for may still be to come then.
+    heard_until: Timestamp,
     sequence: u16,
     told: u64,
     undecodable: Option<DecodeError>,
@@ -170,6 +178,7 @@ impl Pipeline {
         self.sequence = self.sequence.wrapping_add(1);
         match self.decoder.decode(bytes, boot, self.sequence) {
             Ok(mut decoded) => {
+                self.heard_until = decoded.event.time;
                 // A process that has just been refused may be gone in a moment: read about it before anything else.
                 let ownership = self.look(&mut decoded.event, Scope::Near);
                 self.enricher.enrich(&mut decoded.event);
@@ -194,8 +203,8 @@ impl Pipeline {
                 owner::settle(event, holders);
                 Ownership::Settled
             }
-            Answer::Unknown { has_children } if scope == Scope::Everywhere => {
-                owner::give_up(event, has_children);
+            Answer::Unknown { may_be_anothers } if scope == Scope::Everywhere => {
+                owner::give_up(event, may_be_anothers);
                 Ownership::Settled
             }
             Answer::Nobody if scope == Scope::Everywhere => {
@@ -234,7 +243,7 @@ impl Pipeline {
     }
 
     fn release(&mut self, events: &mut Vec<ResetEvent>) {
-        let released: Vec<_> = self.hold.release(self.clock.now()).collect();
+        let released: Vec<_> = self.hold.release(self.heard_until).collect();
         for released in released {
             self.tell(released, events);
         }

@@ -96,7 +96,8 @@ impl Hold {
         told
     }
 
-    /// Events that have waited long enough at `now`, oldest first.
+    /// Events that have waited long enough at `now`, oldest first. What the kernel has told up to then must have been
+    /// taken: an event that is released has waited in vain.
     pub fn release(&mut self, now: Timestamp) -> impl Iterator<Item = Released> + '_ {
         std::iter::from_fn(move || {
             let oldest = self.waiting.front()?;

@@ -20,8 +20,9 @@ pub enum Holders {
     Nobody,
     /// They could not be looked at: permission or time was lacking.
     Unknown {
-        /// Whether the presumed owner has children, which may have it from their parent.
-        has_children: bool,
+        /// Whether others than the presumed owner may: it does not hold the socket, is gone, or has children, which may
+        /// have it from their parent.
+        may_be_anothers: bool,
     },
 }
 

@@ -7,6 +7,7 @@
 
 mod actor;
 mod agent;
+mod bpftrace;
 mod cgroup;
 mod family;
 mod feature;
@@ -24,6 +25,7 @@ use std::{env, path::PathBuf, time::Duration};
 pub use self::{
     actor::Actor,
     agent::{Agent, Response, get},
+    bpftrace::Bpftrace,
     cgroup::{Cgroup, container_id, pod_uid},
     family::Family,
     feature::{

@@ -32,6 +32,7 @@ use binaries::Binaries;
 use boot::boot;
 use cache::Kernel;
 use image::Image;
+pub(crate) use local::run_programs_as_root;
 pub(crate) use table::Table;
 use table::{Column, Results};
 use userland::Userland;

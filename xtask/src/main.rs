@@ -2,6 +2,7 @@
 //!
 //! Holds the command line only; each command is a file of its own.
 
+mod bench;
 mod kernel_test;
 mod lint;
 mod process;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use bench::Benchmark;
 use kernel_test::{Arch, Series};
 use process::Network;
 use setup::Needs;
@@ -57,6 +59,11 @@ enum Command {
         /// Fetch nothing
         #[arg(long, global = true)]
         offline: bool,
+    },
+    /// Measure what is promised, as root: prints a table, and fails when the promise is not kept
+    Bench {
+        #[command(subcommand)]
+        benchmark: Benchmark,
     },
     /// Check format, warnings, the BPF object and the layout
     Lint,
@@ -112,6 +119,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Run { arguments } => run::run(&arguments),
         Command::Test { offline } => test::test(network(offline)),
         Command::KernelTest { place, offline } => place.test(network(offline)),
+        Command::Bench { benchmark } => benchmark.run(),
         Command::Lint => {
             let mut steps = Steps::new();
             lint::lint(&mut steps, Network::Online)?;

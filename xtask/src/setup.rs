@@ -4,8 +4,9 @@
 //! there is one, else `nightly`. `bpf` has to bring a built `core` for `bpfel-unknown-none`; `nightly` builds
 //! it from the component rust-src. `bpf-linker` has to use the LLVM of that compiler, or a newer one.
 //!
-//! This file does what a build needs, `setup/test_tools.rs` what tests need beyond that; `setup/probe.rs`
-//! looks and `setup/plan.rs` decides. Deliberately lacks upgrades and removals: what works is left alone.
+//! This file does what a build needs, `setup/test_tools.rs` what tests and benchmarks need beyond that;
+//! `setup/probe.rs` looks and `setup/plan.rs` decides. Deliberately lacks upgrades and removals: what works is
+//! left alone.
 
 mod apt;
 mod plan;
@@ -34,6 +35,7 @@ pub(crate) enum Needs {
     BuildAndTests,
     /// Beyond the usual tests, those on emulated processors of that kind.
     BuildAndTestsOnAarch64,
+    BuildAndBenchmarks,
 }
 
 pub(crate) fn setup(needs: Needs, network: Network) -> Result<()> {
@@ -41,8 +43,10 @@ pub(crate) fn setup(needs: Needs, network: Network) -> Result<()> {
     let mut apt = Apt::new(network);
     let compiler = compiler(&mut apt)?;
     linker(&compiler, &mut apt)?;
-    if needs != Needs::Build {
-        test_tools::install(&compiler, &mut apt)?;
+    match needs {
+        Needs::Build => {}
+        Needs::BuildAndTests | Needs::BuildAndTestsOnAarch64 => test_tools::install(&compiler, &mut apt)?,
+        Needs::BuildAndBenchmarks => test_tools::install_for_benchmarks(&mut apt)?,
     }
     if needs == Needs::BuildAndTestsOnAarch64 {
         test_tools::install_for_aarch64(&mut apt)?;

@@ -9,6 +9,15 @@ use super::error::KernelError;
 /// Most events of one batch.
 const BATCH: usize = 1024;
 
+/// What a batch has left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing: what comes next has happened after it.
+    Nothing,
+    /// There may be more.
+    More,
+}
+
 /// Events from the kernel, in the order in which their programs reserved room.
 pub struct EventStream {
     ring: AsyncFd<RingBuf<MapData>>,
@@ -24,24 +33,25 @@ impl EventStream {
     }
 
     /// Waits for events and hands the bytes of each to `each`. Loses nothing when it is dropped while it waits.
-    pub async fn batch(&mut self, mut each: impl FnMut(&[u8])) -> Result<(), KernelError> {
+    pub async fn batch(&mut self, mut each: impl FnMut(&[u8])) -> Result<Rest, KernelError> {
         let mut ready = self.ring.readable_mut().await.map_err(KernelError::Events)?;
         for _ in 0..BATCH {
             let Some(bytes) = ready.get_inner_mut().next() else {
                 // Only a ring buffer that has been emptied wakes up again.
                 ready.clear_ready();
-                break;
+                return Ok(Rest::Nothing);
             };
             each(&bytes);
         }
-        Ok(())
+        Ok(Rest::More)
     }
 
     /// Hands out what is there, without waiting: at most one batch.
-    pub fn rest(&mut self, mut each: impl FnMut(&[u8])) {
+    pub fn rest(&mut self, mut each: impl FnMut(&[u8])) -> Rest {
         for _ in 0..BATCH {
-            let Some(bytes) = self.ring.get_mut().next() else { return };
+            let Some(bytes) = self.ring.get_mut().next() else { return Rest::Nothing };
             each(&bytes);
         }
+        Rest::More
     }
 }

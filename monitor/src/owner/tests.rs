@@ -106,5 +106,5 @@ fn who_only_listens_is_not_blamed() {
     check(OwnerFrom::Listen, false, (Some(1), OwnerFrom::Listen, vec![]));
     check(OwnerFrom::Accept, true, (Some(1), OwnerFrom::Accept, vec![]));
     check(OwnerFrom::Connect, true, (Some(1), OwnerFrom::Connect, vec![]));
-    assert_ne!(Holders::Nobody, Holders::Unknown { has_children: false });
+    assert_ne!(Holders::Nobody, Holders::Unknown { may_be_anothers: false });
 }

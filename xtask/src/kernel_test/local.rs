@@ -25,13 +25,7 @@ pub(super) fn local(network: Network) -> Result<Table> {
     let mut cargo = cargo_test(network)?;
     cargo.env("RESETMON", process::target_dir()?.join("debug/resetmon"));
     cargo.env("RESETMON_SKIPS", &skips);
-    match Root::probe() {
-        Root::Already => {}
-        Root::Sudo => {
-            cargo.env(runner_variable(&host()?), "sudo -nE");
-        }
-        Root::No => bail!("the kernel tests need root; run this as root, or allow sudo without a password"),
-    }
+    run_programs_as_root(&mut cargo)?;
     let (output, status) = followed(&mut cargo)?;
     let skips = fs::read_to_string(&skips).with_context(|| format!("cannot read {}", skips.display()))?;
     let release = fs::read_to_string(RELEASE).with_context(|| format!("cannot read {RELEASE}"))?;
@@ -77,6 +71,18 @@ fn told(output: &str, skips: &str, status: ExitStatus) -> String {
     let exit = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
     let told = skips.lines().map(str::to_owned).chain([format!("exit {exit}")]);
     told.fold(output.to_owned(), |text, line| text + "kernel-test: " + &line + "\n")
+}
+
+/// Has cargo start as root what it builds.
+pub(crate) fn run_programs_as_root(cargo: &mut Command) -> Result<()> {
+    match Root::probe() {
+        Root::Already => {}
+        Root::Sudo => {
+            cargo.env(runner_variable(&host()?), "sudo -nE");
+        }
+        Root::No => bail!("this needs root; run it as root, or allow sudo without a password"),
+    }
+    Ok(())
 }
 
 fn host() -> Result<String> {

@@ -1,4 +1,4 @@
-//! What the tests need beyond the build: programs they drive, clippy for the BPF side, promtool, virtual machines.
+//! What tests and benchmarks need beyond the build: programs they drive, clippy for the BPF side, promtool, virtual machines.
 //!
 //! Deliberately lacks anything that leaves a service running.
 
@@ -13,6 +13,8 @@ use crate::process::{self, program, say};
 
 /// Traffic, network namespaces, firewall rules.
 const DRIVEN_BY_TESTS: [&str; 4] = ["python3", "python3-requests", "iproute2", "nftables"];
+/// Traffic, network namespaces, and what other tools show.
+const DRIVEN_BY_BENCHMARKS: [&str; 4] = ["python3", "iproute2", "util-linux", "bpftrace"];
 /// Other kernels: an emulator, what is in the guest, Debian's keys, and what Debian compresses modules with.
 const FOR_VIRTUAL_MACHINES: [&str; 5] =
     ["qemu-system-x86", "busybox-static", "util-linux", "debian-archive-keyring", "xz-utils"];
@@ -63,6 +65,15 @@ pub(super) fn install_for_aarch64(apt: &mut Apt) -> Result<()> {
     apt.need_network(&format!("Rust's target {AARCH64}"))?;
     say(&format!("Rust's target: adding {AARCH64}"));
     process::run_quietly(&mut rustup(&["target", "add", AARCH64]))
+}
+
+/// What benchmarks start.
+pub(super) fn install_for_benchmarks(apt: &mut Apt) -> Result<()> {
+    if apt.exists {
+        return apt.install(&DRIVEN_BY_BENCHMARKS);
+    }
+    say(&format!("benchmarks: no apt-get; they need {}", DRIVEN_BY_BENCHMARKS.join(", ")));
+    Ok(())
 }
 
 /// Clippy for the BPF programs has to come from where their compiler does. A compiler that somebody linked by

@@ -1,0 +1,56 @@
+//! Benchmarks of what is promised: who is named, what a connection costs, how long a start takes. Each is a program of
+//! the tests' package; this builds it and resetmon for real use, and starts it as root.
+//!
+//! Deliberately lacks any figure: what is wanted is known to the benchmark, which fails when it is not so.
+
+use std::ffi::OsString;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+
+use crate::kernel_test::run_programs_as_root;
+use crate::process::{self, Network, say};
+use crate::setup::{self, Needs};
+
+/// What is measured
+#[derive(Debug, Subcommand)]
+pub(crate) enum Benchmark {
+    /// Whether the right process is named, in thousands of resets on a busy machine
+    Attribution {
+        /// What the benchmark is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// What a connection costs more with resetmon
+    Connections {
+        /// What the benchmark is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// How long owners of open sockets are searched for at the start
+    Seed,
+}
+
+impl Benchmark {
+    pub(crate) fn run(self) -> Result<()> {
+        let (name, arguments) = match self {
+            Self::Attribution { arguments } => ("attribution", arguments),
+            Self::Connections { arguments } => ("connections", arguments),
+            Self::Seed => ("seed", Vec::new()),
+        };
+        let network = Network::Online;
+        setup::setup(Needs::BuildAndBenchmarks, network)?;
+        say("building resetmon (release)");
+        process::run(network.cargo("build")?.args(["--release", "--package", "resetmon"]))?;
+        let mut cargo = network.cargo("bench")?;
+        cargo.args(["--package", "resetmon-tests", "--bench", name, "--"]).args(arguments);
+        cargo.env("RESETMON", process::target_dir()?.join("release/resetmon"));
+        run_programs_as_root(&mut cargo)?;
+        // Its table goes to standard output.
+        let status = cargo.status().context("cannot start cargo")?;
+        if !status.success() {
+            bail!("the benchmark `{name}` failed: {status}");
+        }
+        Ok(())
+    }
+}
