@@ -1,5 +1,5 @@
-//! From probes to events: drains the ring buffer, decodes, enriches, holds what is not proven, joins both ends. What
-//! `watch`, `demo` and the agent share; who looks at the events is not known here.
+//! From probes to events: drains the ring buffer, decodes, enriches, holds what is not proven, joins both ends, diagnoses.
+//! What `watch`, `demo` and the agent share; who looks at the events is not known here.
 
 use std::{
     path::PathBuf,
@@ -13,6 +13,7 @@ use crate::{
     cgroups::Cgroups,
     clock::Clock,
     decode::{DecodeError, Decoder, cgroup_made},
+    diagnosis::{Diagnoser, Sight},
     enrich::Enricher,
     hold::{HOLD, Hold, Ownership, Released},
     holders::{Holders, Scope},
@@ -63,6 +64,10 @@ impl Capture {
         let decoder = Decoder { reasons: probes.layout().reasons.clone(), tick: clock.tick() };
         // Elsewhere the ids of those who hold a socket would be other ones than the kernel's.
         let shows_host = pid_namespace::shows_host(&options.procfs) != Some(false);
+        let sight = Sight {
+            all_senders: probes.see_resets_without_socket(),
+            firewall: probes.see_resets_of_firewall(),
+        };
         let pipeline = Pipeline {
             clock,
             decoder,
@@ -72,6 +77,7 @@ impl Capture {
             enricher,
             // Once the probes are attached, so that no group falls in between.
             cgroups: Cgroups::new(options.procfs.clone()),
+            diagnoser: Diagnoser::new(sight),
             sequence: 0,
             told: 0,
             undecodable: None,
@@ -132,7 +138,7 @@ impl Capture {
     }
 }
 
-/// Bytes → decode → holders → enrich → hold → join.
+/// Bytes → decode → holders → enrich → hold → join → diagnose.
 struct Pipeline {
     clock: Clock,
     decoder: Decoder,
@@ -142,6 +148,7 @@ struct Pipeline {
     incidents: Incidents,
     enricher: Enricher,
     cgroups: Cgroups,
+    diagnoser: Diagnoser,
     sequence: u16,
     told: u64,
     undecodable: Option<DecodeError>,
@@ -223,7 +230,15 @@ impl Pipeline {
         let ago = Duration::try_from(self.clock.now().duration_since(event.time)).unwrap_or_default();
         let since = now.checked_sub(ago.min(HOLD)).unwrap_or(now);
         self.incidents.take(event, since, events);
-        self.told += (events.len() - before) as u64;
+        self.publish(&mut events[before..]);
+    }
+
+    /// Says of finished events why they happened.
+    fn publish(&mut self, events: &mut [ResetEvent]) {
+        for event in &mut *events {
+            self.diagnoser.explain(event);
+        }
+        self.told += events.len() as u64;
     }
 
     /// How long until something that waits is due; `None` when nothing waits.
@@ -240,7 +255,7 @@ impl Pipeline {
         }
         let before = events.len();
         self.incidents.release(Instant::now(), events);
-        self.told += (events.len() - before) as u64;
+        self.publish(&mut events[before..]);
     }
 
     fn finish(&mut self, events: &mut Vec<ResetEvent>) {
@@ -250,6 +265,6 @@ impl Pipeline {
         }
         let before = events.len();
         self.incidents.finish(events);
-        self.told += (events.len() - before) as u64;
+        self.publish(&mut events[before..]);
     }
 }
