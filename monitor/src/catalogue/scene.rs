@@ -135,7 +135,10 @@ impl<'a> Scene<'a> {
     }
 
     fn party(&self, direction: Direction) -> Party<'a> {
-        let process = self.end(direction).and_then(|end| end.process.as_ref());
+        // Who listened at the port once has to do with who asks for it now, and with nothing else.
+        let listened = |end: &&ResetEvent| end.gone.is_some_and(|gone| gone.was_listener);
+        let end = self.end(direction).filter(|end| self.cause() == Cause::ClosedPort || !listened(end));
+        let process = end.and_then(|end| end.process.as_ref());
         process.map_or_else(|| Party::Address(self.address(direction)), Party::Process)
     }
 

@@ -7,7 +7,7 @@ use crate::{
     filter::samples,
     model::{
         Reason, ResetEvent, TcpState,
-        connection::AcceptQueue,
+        connection::{AcceptQueue, Gone},
         diagnosis::{Diagnosis, Evidence},
         process::Exit,
         segment::{NetfilterHook, TcpFlags},
@@ -207,6 +207,27 @@ fn summaries_name_who_did_what() {
         "10.0.0.9:50000 tried to connect to 10.0.0.5:81, where nobody listens",
         "حاول 10.0.0.9:50000 الاتصال بالعنوان 10.0.0.5:81 ولا أحد يستمع عليه",
     );
+}
+
+#[test]
+fn who_listened_once_is_named_only_to_who_asks_for_the_port() {
+    let gone = Gone {
+        was_listener: true,
+        since: Duration::from_secs(1),
+        idle: None,
+        bytes_sent: 0,
+        bytes_acked: 0,
+        bytes_received: 0,
+    };
+    let event = ResetEvent {
+        process: Some(samples::process(900, "nginx")),
+        gone: Some(gone),
+        ..samples::bare(Direction::Sent, "10.0.0.5:80", "10.0.0.9:443")
+    };
+    for cause in Cause::ALL {
+        let text = summary(&event, &diagnosis(cause, facts()), Language::English);
+        assert_eq!(text.contains("nginx"), cause == Cause::ClosedPort, "{text}");
+    }
 }
 
 #[test]
