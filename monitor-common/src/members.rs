@@ -84,6 +84,7 @@ macro_rules! kernel_members {
             TCP_MDEV_US: "tcp_sock" "mdev_us" 4 Required;
             TCP_TOTAL_RETRANS: "tcp_sock" "total_retrans" 4 Required;
             TCP_LSNDTIME: "tcp_sock" "lsndtime" 4 Required;
+            TCP_RCV_TSTAMP: "tcp_sock" "rcv_tstamp" 4 Required;
             TCP_KEEPALIVE_TIME: "tcp_sock" "keepalive_time" 4 Required;
             TCP_KEEPALIVE_INTVL: "tcp_sock" "keepalive_intvl" 4 Required;
             TCP_KEEPALIVE_PROBES: "tcp_sock" "keepalive_probes" 1 Required;

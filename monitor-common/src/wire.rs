@@ -167,6 +167,10 @@ pub struct RawClosed {
     pub bytes_acked: u64,
     /// `tcp_sock.bytes_received`.
     pub bytes_received: u64,
+    /// `tcp_sock.lsndtime`.
+    pub lsndtime: u32,
+    /// `icsk_ack.lrcvtime`.
+    pub lrcvtime: u32,
     /// As in [`RawSocketRecord`].
     pub exit_code: u16,
     /// Bits of [`trace`].
@@ -339,7 +343,7 @@ pub struct RawResetEvent {
     pub so_mark: u32,
     /// `sk_err`.
     pub sk_err: i32,
-    /// Low half of the kernel's jiffies at the event: the base of `lsndtime` and `lrcvtime`.
+    /// Low half of the kernel's jiffies at the event: the base of `lsndtime`, `lrcvtime` and `rcv_tstamp`.
     pub jiffies: u32,
     /// `tcp_sock.snd_una`.
     pub snd_una: u32,
@@ -363,6 +367,8 @@ pub struct RawResetEvent {
     pub lsndtime: u32,
     /// `icsk_ack.lrcvtime`: jiffies at the last data received.
     pub lrcvtime: u32,
+    /// `tcp_sock.rcv_tstamp`: jiffies at the last acknowledgement received.
+    pub rcv_tstamp: u32,
     /// `icsk_user_timeout` in milliseconds.
     pub user_timeout: u32,
     /// `tcp_sock.keepalive_time` in ticks; 0 means the namespace's default.
@@ -400,7 +406,7 @@ pub struct RawResetEvent {
     /// Low half of `task_struct.exit_code`, with [`mark::EXITED`].
     pub exit_code: u16,
     /// Explicit padding.
-    pub reserved: [u8; 2],
+    pub reserved: [u8; 6],
 }
 
 /// Bit of `SOCK_DEAD` in `sk_flags` (`include/net/sock.h`, `enum sock_flags`, 5.10–7.x): no process holds the socket.
@@ -416,15 +422,15 @@ const _: () = {
     assert!(size_of::<RawSocketRecord>() == 80);
     assert!(size_of::<RawTuple>() == 40);
     assert!(size_of::<RawClosing>() == 48);
-    assert!(size_of::<RawClosed>() == 112);
+    assert!(size_of::<RawClosed>() == 120);
     assert!(size_of::<RawSegment>() == 20);
     assert!(size_of::<RawNote>() == 80);
     assert!(size_of::<RawArrival>() == 32);
     assert!(size_of::<RawCgroup>() == 512);
-    assert!(size_of::<RawResetEvent>() == 360);
+    assert!(size_of::<RawResetEvent>() == 368);
     assert!(offset_of!(RawResetEvent, owner) == 88);
     assert!(offset_of!(RawResetEvent, tuple) == 192);
     assert!(offset_of!(RawResetEvent, segment) == 232);
     assert!(offset_of!(RawResetEvent, reason) == 252);
-    assert!(offset_of!(RawResetEvent, family) == 344);
+    assert!(offset_of!(RawResetEvent, family) == 348);
 };

@@ -143,6 +143,8 @@ fn write_closed_one(event: &mut RawResetEvent, tuple: &RawTuple) -> bool {
     event.bytes_sent = closed.bytes_sent;
     event.bytes_acked = closed.bytes_acked;
     event.bytes_received = closed.bytes_received;
+    event.lsndtime = closed.lsndtime;
+    event.lrcvtime = closed.lrcvtime;
     event.marks |= mark::CLOSED;
     if closed.marks & trace::EXITED != 0 {
         event.exit_code = closed.exit_code;

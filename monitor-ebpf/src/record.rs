@@ -126,7 +126,7 @@ fn remember(tuple: &RawTuple, full: FullSock, record: &RawSocketRecord, marks: u
         marks,
         ..RawClosed::default()
     };
-    full.write_bytes(&mut closed);
+    full.write_traffic(&mut closed);
     if CLOSED.get_ptr(tuple).is_none() {
         add_one(&REMEMBERED, REMEMBERED_NEW);
     }

@@ -14,8 +14,8 @@ use crate::globals::{
     SKC_DPORT, SKC_FAMILY, SKC_FLAGS, SKC_NET, SKC_NUM, SKC_RCV_SADDR, SKC_STATE, SKC_V6_DADDR,
     SKC_V6_RCV_SADDR, SOCKET_FILE, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_BYTES_SENT, TCP_COPIED_SEQ,
     TCP_IS_MPTCP, TCP_KEEPALIVE_INTVL, TCP_KEEPALIVE_PROBES, TCP_KEEPALIVE_TIME, TCP_LINGER2, TCP_LSNDTIME,
-    TCP_MDEV_US, TCP_PACKETS_OUT, TCP_RCV_NXT, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US, TCP_TOTAL_RETRANS,
-    TCP_WRITE_SEQ, has,
+    TCP_MDEV_US, TCP_PACKETS_OUT, TCP_RCV_NXT, TCP_RCV_TSTAMP, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US,
+    TCP_TOTAL_RETRANS, TCP_WRITE_SEQ, has,
 };
 use crate::reach::{Probed, Reach, Typed, load};
 
@@ -210,6 +210,7 @@ impl FullSock {
             to.total_retrans = load(tcp, &TCP_TOTAL_RETRANS);
             to.lsndtime = load(tcp, &TCP_LSNDTIME);
             to.lrcvtime = load(tcp, &ICSK_LRCVTIME);
+            to.rcv_tstamp = load(tcp, &TCP_RCV_TSTAMP);
             to.user_timeout = load(tcp, &ICSK_USER_TIMEOUT);
             to.probes_out = load(tcp, &ICSK_PROBES_OUT);
             to.keepalive_time = load(tcp, &TCP_KEEPALIVE_TIME);
@@ -242,14 +243,16 @@ impl FullSock {
         }
     }
 
-    /// Writes what the socket has moved so far.
+    /// Writes what the socket has moved so far, and when it last did.
     #[inline(always)]
-    pub(crate) fn write_bytes(self, to: &mut RawClosed) {
+    pub(crate) fn write_traffic(self, to: &mut RawClosed) {
         // SAFETY: `tcp` is a `tcp_sock`.
         unsafe {
             to.bytes_sent = load(self.tcp, &TCP_BYTES_SENT);
             to.bytes_acked = load(self.tcp, &TCP_BYTES_ACKED);
             to.bytes_received = load(self.tcp, &TCP_BYTES_RECEIVED);
+            to.lsndtime = load(self.tcp, &TCP_LSNDTIME);
+            to.lrcvtime = load(self.tcp, &ICSK_LRCVTIME);
         }
     }
 

@@ -19,7 +19,8 @@ use crate::{
         privilege::{self, KprobesNeed, Later},
         status::ProbeStatus,
     },
-    metrics::{self, Sample},
+    metrics::{self, MetricsError, Sample, diagnosed::Diagnosed},
+    model::ResetEvent,
     notice::{Chain, tell},
     process_metrics::ProcessMetrics,
     reason::ReasonNames,
@@ -27,12 +28,23 @@ use crate::{
     web::{self, Source},
 };
 
+/// Why the agent ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The kernel cannot be watched.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The metrics cannot be made.
+    #[error("cannot make the metrics")]
+    Metrics(#[from] MetricsError),
+}
+
 /// Runs until a signal or an error ends it.
-pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), KernelError> {
+pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), AgentError> {
     let mut capture = Capture::start(&config.capture)?;
     tell_probes(capture.probes().statuses());
     drop_capabilities(&capture, &config.listen);
-    let state = Arc::new(AgentState::new(&capture));
+    let state = Arc::new(AgentState::new(&capture)?);
 
     let mut servers = JoinSet::new();
     for address in config.listen.iter().copied() {
@@ -49,7 +61,7 @@ pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), Ke
     };
     state.capturing.store(false, Ordering::Relaxed);
     servers.shutdown().await;
-    ended
+    Ok(ended?)
 }
 
 /// Gives up what is needed no longer: most once the probes are attached, the rest when none waits any more. An agent that cannot is no worse than one that does not try.
@@ -74,6 +86,7 @@ async fn pump(capture: &mut Capture, state: &AgentState, listen: &[SocketAddr]) 
         if let Err(error) = capture.next(&mut events).await {
             return error;
         }
+        state.count(&events);
         events.clear();
         state.follow_probes(capture.probes().statuses());
         if waited && !capture.probes().is_waiting() {
@@ -90,24 +103,33 @@ struct AgentState {
     reasons: ReasonNames,
     drop_reasons: ReasonNames,
     probes: Mutex<Vec<ProbeStatus>>,
+    diagnosed: Mutex<Diagnosed>,
     events_received: AtomicU64,
     capturing: AtomicBool,
 }
 
 impl AgentState {
-    fn new(capture: &Capture) -> Self {
-        Self {
+    fn new(capture: &Capture) -> Result<Self, MetricsError> {
+        Ok(Self {
             counters: capture.counters(),
             reasons: capture.probes().layout().reasons.clone(),
             drop_reasons: capture.probes().layout().drop_reasons.clone(),
             probes: Mutex::new(capture.probes().statuses().to_vec()),
+            diagnosed: Mutex::new(Diagnosed::new()?),
             events_received: AtomicU64::new(0),
             capturing: AtomicBool::new(true),
-        }
+        })
     }
 }
 
 impl AgentState {
+    fn count(&self, events: &[ResetEvent]) {
+        let mut diagnosed = self.diagnosed.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events {
+            diagnosed.add(event);
+        }
+    }
+
     /// Takes over what has changed, which is rare: a module was loaded.
     fn follow_probes(&self, statuses: &[ProbeStatus]) {
         let mut known = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,10 +149,13 @@ fn tell_probes(statuses: &[ProbeStatus]) {
 
 impl Source for AgentState {
     fn metrics(&self) -> anyhow::Result<Vec<u8>> {
+        // Before the kernel's counts: what has been concluded has been counted there.
+        let diagnosed = self.diagnosed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let counts = self.counters.read()?;
         let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let sample = Sample {
             counts: &counts,
+            diagnosed: &diagnosed,
             reasons: &self.reasons,
             events_received: self.events_received.load(Ordering::Relaxed),
             drop_reasons: &self.drop_reasons,

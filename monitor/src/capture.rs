@@ -1,5 +1,5 @@
-//! From probes to events: drains the ring buffer, decodes, enriches, holds what is not proven, joins both ends. What
-//! `watch`, `demo` and the agent share; who looks at the events is not known here.
+//! From probes to events: drains the ring buffer, decodes, enriches, holds what is not proven, joins both ends, diagnoses.
+//! What `watch`, `demo` and the agent share; who looks at the events is not known here.
 
 use std::{
     path::PathBuf,
@@ -14,6 +14,7 @@ use crate::{
     cgroups::Cgroups,
     clock::Clock,
     decode::{DecodeError, Decoder, cgroup_made},
+    diagnosis::{Diagnoser, Sight},
     enrich::Enricher,
     hold::{HOLD, Hold, Ownership, Released},
     holders::{Holders, Scope},
@@ -64,6 +65,10 @@ impl Capture {
         let decoder = Decoder { reasons: probes.layout().reasons.clone(), tick: clock.tick() };
         // Elsewhere the ids of those who hold a socket would be other ones than the kernel's.
         let shows_host = pid_namespace::shows_host(&options.procfs) != Some(false);
+        let sight = Sight {
+            all_senders: probes.see_resets_without_socket(),
+            firewall: probes.see_resets_of_firewall(),
+        };
         let pipeline = Pipeline {
             clock,
             decoder,
@@ -74,6 +79,7 @@ impl Capture {
             // Once the probes are attached, so that no group falls in between.
             cgroups: Cgroups::new(options.procfs.clone()),
             heard_until: Timestamp::UNIX_EPOCH,
+            diagnoser: Diagnoser::new(sight),
             sequence: 0,
             told: 0,
             undecodable: None,
@@ -137,7 +143,7 @@ impl Capture {
     }
 }
 
-/// Bytes → decode → holders → enrich → hold → join.
+/// Bytes → decode → holders → enrich → hold → join → diagnose.
 struct Pipeline {
     clock: Clock,
     decoder: Decoder,
@@ -150,6 +156,7 @@ struct Pipeline {
     /// Up to here everything that the kernel has told is read. It is in the past when there is more than can be read in
     /// time: what an event waits for may still be to come then.
     heard_until: Timestamp,
+    diagnoser: Diagnoser,
     sequence: u16,
     told: u64,
     undecodable: Option<DecodeError>,
@@ -195,7 +202,7 @@ impl Pipeline {
     fn look(&mut self, event: &mut ResetEvent, scope: Scope) -> Ownership {
         let Some(inode) = owner::asks_for_holders(event) else { return Ownership::Settled };
         let (presumed, boot) = (event.process.as_ref(), self.clock.boot());
-        let answer = self.holders.as_mut().map_or(Answer::Unknown { has_children: true }, |holders| {
+        let answer = self.holders.as_mut().map_or(Answer::Unknown { may_be_anothers: true }, |holders| {
             holders.look(inode, presumed, event.time, boot, scope)
         });
         match answer {
@@ -232,7 +239,15 @@ impl Pipeline {
         let ago = Duration::try_from(self.clock.now().duration_since(event.time)).unwrap_or_default();
         let since = now.checked_sub(ago.min(HOLD)).unwrap_or(now);
         self.incidents.take(event, since, events);
-        self.told += (events.len() - before) as u64;
+        self.publish(&mut events[before..]);
+    }
+
+    /// Says of finished events why they happened.
+    fn publish(&mut self, events: &mut [ResetEvent]) {
+        for event in &mut *events {
+            self.diagnoser.explain(event);
+        }
+        self.told += events.len() as u64;
     }
 
     /// How long until something that waits is due; `None` when nothing waits.
@@ -249,7 +264,7 @@ impl Pipeline {
         }
         let before = events.len();
         self.incidents.release(Instant::now(), events);
-        self.told += (events.len() - before) as u64;
+        self.publish(&mut events[before..]);
     }
 
     fn finish(&mut self, events: &mut Vec<ResetEvent>) {
@@ -259,6 +274,6 @@ impl Pipeline {
         }
         let before = events.len();
         self.incidents.finish(events);
-        self.told += (events.len() - before) as u64;
+        self.publish(&mut events[before..]);
     }
 }

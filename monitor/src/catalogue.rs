@@ -1,9 +1,12 @@
 //! What each cause says to a person, in every language: what happened, why it usually does, what to do about
-//! it and how to confirm it. Fixed texts only; lacks what an event adds to them, and how they are laid out.
+//! it and how to confirm it; and what an event adds: its evidence, and who did what in one sentence. Lacks how texts are
+//! laid out.
 
 mod arabic;
 mod english;
+mod numbers;
 mod programs;
+mod scene;
 mod words;
 
 #[cfg(test)]
@@ -11,9 +14,13 @@ mod tests;
 
 use clap::ValueEnum;
 
+use self::scene::Scene;
 use crate::{
     cause::{Cause, Confidence},
-    model::{Direction, Errno},
+    model::{
+        Direction, Errno, ResetEvent,
+        diagnosis::{Diagnosis, Evidence},
+    },
 };
 
 /// A language of the texts.
@@ -179,6 +186,24 @@ pub fn advice(cause: Cause, direction: Direction, language: Language) -> Advice 
         Advice { here: there, there: here }
     } else {
         Advice { here, there }
+    }
+}
+
+/// A fact that speaks for a diagnosis, with its numbers, as part of a list: without a full stop. Names of processes stand in
+/// it as they are.
+pub fn evidence(fact: &Evidence, language: Language) -> String {
+    match language {
+        Language::English => english::evidence::text(fact),
+        Language::Arabic => arabic::evidence::text(fact),
+    }
+}
+
+/// What happened to whom, in one sentence without a full stop. Names of processes stand in it as they are.
+pub fn summary(event: &ResetEvent, diagnosis: &Diagnosis, language: Language) -> String {
+    let scene = Scene::new(event, diagnosis);
+    match language {
+        Language::English => english::summary::sentence(&scene),
+        Language::Arabic => arabic::summary::sentence(&scene),
     }
 }
 

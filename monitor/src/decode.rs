@@ -173,6 +173,7 @@ impl Reading<'_> {
             workload: None,
             counterpart: None,
             incident: None,
+            diagnosis: None,
         }
     }
 
@@ -247,7 +248,10 @@ impl Reading<'_> {
         let raw = self.raw;
         self.has(mark::CLOSED).then(|| Gone {
             was_listener: self.has(mark::LISTENER),
-            since: Duration::from_nanos(raw.time.saturating_sub(raw.closed_at)),
+            since: self.since_closed(),
+            idle: (!self.has(mark::LISTENER))
+                .then(|| Some(self.since_data()?.saturating_sub(self.since_closed())))
+                .flatten(),
             bytes_sent: raw.bytes_sent,
             bytes_acked: raw.bytes_acked,
             bytes_received: raw.bytes_received,
@@ -258,27 +262,34 @@ impl Reading<'_> {
         let raw = self.raw;
         let connected = self.is_full() && self.state() != Some(TcpState::Listen);
         let was_connected = self.has(mark::CLOSED) && !self.has(mark::LISTENER);
+        // Before the handshake is complete the stamps are of no data.
+        let moves = connected && !matches!(self.state(), None | Some(TcpState::SynSent | TcpState::SynRecv));
         (connected || was_connected).then(|| Connection {
             role: role_of(&raw.owner),
             age: (raw.established_at != 0)
                 .then(|| Duration::from_nanos(raw.time.saturating_sub(raw.established_at))),
             handshake_ttl: (raw.handshake_ttl != 0).then_some(raw.handshake_ttl),
-            idle: connected.then(|| self.idle()).flatten(),
+            idle: moves.then(|| self.since_data()).flatten(),
+            since_sent: moves.then(|| self.since(raw.lsndtime)).flatten(),
+            since_received: moves.then(|| self.since(raw.lrcvtime)).flatten(),
+            since_acked: moves.then(|| self.since(raw.rcv_tstamp)).flatten(),
             figures: connected.then(|| self.figures()),
         })
     }
 
-    /// Time since the later of the last data sent and received; a stamp of zero is "never".
-    fn idle(&self) -> Option<Duration> {
-        if matches!(self.state(), None | Some(TcpState::SynSent | TcpState::SynRecv)) {
-            return None;
-        }
-        [self.raw.lsndtime, self.raw.lrcvtime]
-            .into_iter()
-            .filter(|stamp| *stamp != 0)
-            .map(|stamp| self.raw.jiffies.wrapping_sub(stamp))
-            .min()
-            .map(|ticks| self.ticks(ticks))
+    /// Time since the later of the last data sent and received.
+    fn since_data(&self) -> Option<Duration> {
+        let stamps = [self.raw.lsndtime, self.raw.lrcvtime];
+        stamps.into_iter().filter_map(|stamp| self.since(stamp)).min()
+    }
+
+    /// Time since a stamp in the kernel's ticks; one of zero is "never".
+    fn since(&self, stamp: u32) -> Option<Duration> {
+        (stamp != 0).then(|| self.ticks(self.raw.jiffies.wrapping_sub(stamp)))
+    }
+
+    fn since_closed(&self) -> Duration {
+        Duration::from_nanos(self.raw.time.saturating_sub(self.raw.closed_at))
     }
 
     fn figures(&self) -> Figures {

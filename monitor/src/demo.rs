@@ -25,8 +25,9 @@ use self::{
 };
 use crate::{
     capture::{Capture, CaptureOptions},
+    catalogue::{self, Language},
     model::{Direction, ResetEvent},
-    output::{Context, Format, Printer},
+    output::{Context, Format, Printer, escape::escape},
     pid_namespace,
 };
 
@@ -124,6 +125,9 @@ impl Outcome {
             Self::Played { events, problems } => {
                 let mut printer = Printer::new(Format::Table, context.clone(), &mut *to);
                 events.iter().try_for_each(|event| printer.event(event))?;
+                if let Some(summary) = summary(events) {
+                    writeln!(to, "=> {summary}.")?;
+                }
                 problems.iter().try_for_each(|problem| writeln!(to, "{problem}"))
             }
             Self::Stopped(obstacle) if obstacle.is_permission() => {
@@ -132,6 +136,14 @@ impl Outcome {
             Self::Stopped(obstacle) => writeln!(to, "failed: {obstacle}"),
         }
     }
+}
+
+/// What happened, by the end that knows best.
+fn summary(events: &[ResetEvent]) -> Option<String> {
+    let sender = events.iter().find(|event| event.direction == Direction::Sent);
+    let event = sender.or(events.first())?;
+    let summary = catalogue::summary(event, event.diagnosis.as_deref()?, Language::English);
+    Some(escape(&summary).into_owned())
 }
 
 /// How all scenarios went.
@@ -160,7 +172,7 @@ impl Tally {
         let Self { scenarios, skipped, resets, problems } = self;
         let skipped = if *skipped == 0 { String::new() } else { format!(" ({skipped} skipped)") };
         let verdict = match problems {
-            0 => "every end and every process as expected".to_owned(),
+            0 => "every end, process and cause as expected".to_owned(),
             1 => "1 problem, named above".to_owned(),
             _ => format!("{problems} problems, named above"),
         };

@@ -14,7 +14,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use self::value::{ContainerName, ProcessName, ReasonName, UnitName, WorkloadName};
-use crate::model::{Direction, Errno, Family, ResetEvent, process::Process};
+use crate::{
+    cause::Cause,
+    model::{Direction, Errno, Family, ResetEvent},
+};
 
 /// A condition on events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +55,7 @@ pub enum Test {
     /// The local end has this port.
     LocalPort(u16),
     /// The reset has this cause.
-    Cause(String),
+    Cause(Cause),
     /// The kernel gave this reason.
     Reason(ReasonName),
     /// The RST went this way.
@@ -92,11 +95,11 @@ impl Test {
         let (local, peer) = (event.tuple.local, event.tuple.peer);
         match self {
             Self::Pid(pid) => event.process.as_ref().is_some_and(|process| process.pid == *pid),
-            Self::Comm(name) => event.process.as_ref().is_some_and(|process| name.is_of(comm(process))),
+            Self::Comm(name) => event.process.as_ref().is_some_and(|process| name.is_of(process.name())),
             Self::Unit(name) => event.workload.as_ref().is_some_and(|workload| name.is_of(workload)),
             Self::Container(name) => event.workload.as_ref().is_some_and(|workload| name.is_of(workload)),
             Self::Workload(name) => event.workload.as_ref().is_some_and(|workload| name.is_of(workload)),
-            Self::Cause(_) => not_known_of_any_event(),
+            Self::Cause(cause) => event.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.cause == *cause),
             Self::Peer(network) => contains(network, peer.ip()),
             Self::Local(network) => contains(network, local.ip()),
             Self::Port(port) => local.port() == *port || peer.port() == *port,
@@ -107,17 +110,6 @@ impl Test {
             Self::Errno(errno) => event.errno == Some(*errno),
         }
     }
-}
-
-/// The cause is not part of an event so far. Like everything that is not known, it matches nothing;
-/// `FilterFlags::unknown_yet` names the flag that ends here.
-fn not_known_of_any_event() -> bool {
-    false
-}
-
-/// The name that outputs show.
-fn comm(process: &Process) -> &str {
-    process.details.as_ref().map_or(&process.comm, |details| &details.comm)
 }
 
 fn contains(network: &IpNet, address: IpAddr) -> bool {

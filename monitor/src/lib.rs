@@ -15,6 +15,8 @@ pub mod incident;
 pub mod owner;
 pub mod workload;
 
+pub mod diagnosis;
+
 pub mod filter;
 pub mod output;
 

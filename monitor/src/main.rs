@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use clap::{ColorChoice, Parser as _};
 use jiff::tz::TimeZone;
 use resetmon::{
-    actor, agent,
+    actor,
+    agent::{self, AgentError},
     capture::CaptureOptions,
     cli::{Args, Command},
     config::{AgentConfig, DoctorConfig, WatchConfig},
@@ -62,9 +63,6 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
     let mut to = BufWriter::new(io::stdout().lock());
     match &args.command {
         Command::Watch(args) => {
-            for flag in args.filter.unknown_yet() {
-                tell(format_args!("no reset is known by {flag} yet, so this filter matches nothing"));
-            }
             let config = WatchConfig::from(args.as_ref());
             pid_namespace::tell_unless_host(&config.capture.procfs);
             watch::run(&config, context, &mut to, &mut shutdown).await?;
@@ -113,9 +111,16 @@ fn color(choice: ColorChoice) -> Color {
 
 /// The kernel's part in an error.
 fn kernel_error(error: &anyhow::Error) -> Option<&KernelError> {
-    error.chain().find_map(|cause| match cause.downcast_ref::<WatchError>() {
-        Some(WatchError::Kernel(error)) => Some(error),
-        _ => cause.downcast_ref::<KernelError>(),
+    error.chain().find_map(|cause| {
+        let of_watch = match cause.downcast_ref() {
+            Some(WatchError::Kernel(error)) => Some(error),
+            _ => None,
+        };
+        let of_agent = match cause.downcast_ref() {
+            Some(AgentError::Kernel(error)) => Some(error),
+            _ => None,
+        };
+        of_watch.or(of_agent).or_else(|| cause.downcast_ref())
     })
 }
 

@@ -1,8 +1,11 @@
-//! Every metric that the agent exports, declared in this one file, and the text format. Values come from the kernel's
+//! Every metric that the agent exports, declared here by topic, and the text format. Values come from the kernel's
 //! counters and the agent's own at the moment of the scrape; labels are closed sets.
+
+pub mod diagnosed;
 
 use prometheus::{Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use self::diagnosed::Diagnosed;
 use crate::{
     kernel::{
         counters::{CountedReason, Counts},
@@ -34,8 +37,10 @@ const IGNORED_FOR: [&str; 3] = ["TCP_RESET", "TCP_INVALID_SEQUENCE", "NO_SOCKET"
 
 /// Everything that is exported at one moment.
 pub struct Sample<'a> {
-    /// The kernel's counters.
+    /// The kernel's counters, not older than what was concluded.
     pub counts: &'a Counts,
+    /// What was concluded about the events.
+    pub diagnosed: &'a Diagnosed,
     /// Names of reset reasons on this kernel.
     pub reasons: &'a ReasonNames,
     /// Events that user space received.
@@ -58,6 +63,7 @@ pub fn encode(sample: &Sample<'_>) -> Result<Vec<u8>, MetricsError> {
     build_info(&registry)?;
     resets_sent(&registry, sample)?;
     resets_received(&registry, sample.counts)?;
+    sample.diagnosed.register(&registry, sample.counts)?;
     events(&registry, sample)?;
     probes(&registry, sample.probes)?;
     if sample.probes.iter().any(|status| status.name == IGNORED_PROBE && status.is_attached()) {
@@ -269,7 +275,7 @@ fn known_senders(names: &ReasonNames) -> impl Iterator<Item = (&'static str, &'s
 
 #[cfg(test)]
 mod tests {
-    use super::{Sample, encode};
+    use super::{Diagnosed, Sample, encode};
     use crate::{
         kernel::{
             counters::{CountedReason, Counts, SentCount},
@@ -287,8 +293,16 @@ mod tests {
             probe("kfree_skb", Outcome::Attached(Mechanism::TpBtf)),
         ];
         let drop_reasons = &ReasonNames::new([(45, "TCP_RESET")]);
-        let sample =
-            Sample { counts, reasons, drop_reasons, events_received: 7, probes: &probes, process: None };
+        let diagnosed = &Diagnosed::new().expect("metrics");
+        let sample = Sample {
+            counts,
+            diagnosed,
+            reasons,
+            drop_reasons,
+            events_received: 7,
+            probes: &probes,
+            process: None,
+        };
         String::from_utf8(encode(&sample).expect("metrics")).expect("UTF-8")
     }
 

@@ -2,6 +2,7 @@
 //! serialisation — `output::json` owns the schema.
 
 pub mod connection;
+pub mod diagnosis;
 pub mod process;
 pub mod segment;
 pub mod workload;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 
 use self::{
     connection::{Connection, Gone, Socket},
+    diagnosis::Diagnosis,
     process::{Exit, OwnerFrom, Process},
     segment::{NetfilterHook, Segment},
     workload::{CgroupId, Workload},
@@ -70,6 +72,8 @@ pub struct ResetEvent {
     pub counterpart: Option<Arc<ResetEvent>>,
     /// Name that the events of both ends share: that of the earlier one.
     pub incident: Option<EventId>,
+    /// Why it happened; `None` as long as nobody has thought about it.
+    pub diagnosis: Option<Arc<Diagnosis>>,
 }
 
 impl ResetEvent {

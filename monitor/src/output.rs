@@ -1,10 +1,10 @@
 //! What an output is: events to one format, on anything that can be written to. A line is written in one piece and
 //! nothing is held back, so that a reader sees each event at once; who writes many wraps the writer in a buffer.
 
+pub mod escape;
 pub mod json;
 
 mod csv;
-mod escape;
 mod text;
 
 #[cfg(test)]
@@ -19,7 +19,7 @@ use std::{
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
 
-use crate::model::{ResetEvent, connection::Figures, process::Process};
+use crate::model::{ResetEvent, connection::Figures};
 
 /// How events are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -108,11 +108,6 @@ impl<W: Write> Printer<W> {
         self.line.clear();
         written
     }
-}
-
-/// The name of a process: what `/proc` says, else what the kernel had recorded.
-fn comm(process: &Process) -> &str {
-    process.details.as_ref().map_or(&process.comm, |details| &details.comm)
 }
 
 /// The round-trip time, once there was a sample.

@@ -4,9 +4,9 @@ use std::{
     io::{BufRead as _, BufReader},
     net::TcpStream,
     process::{Command, ExitStatus},
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, mpsc::channel},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
     thread::{self, JoinHandle},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use nix::sys::signal::Signal;
@@ -17,73 +17,12 @@ use crate::{EVENT_LIMIT, LIMIT, Running, binary, endpoint, require_root, subset:
 /// Longer than an event is held back before it is told.
 const HELD: Duration = Duration::from_millis(100);
 
-/// By so much two clocks may differ.
-const DIFFERENCE: Duration = Duration::from_millis(2);
-
-/// Events that are shown of those which are not the one that was expected.
-const NEAREST: usize = 5;
-
-/// A watching process and the events it told since this value was made.
+/// A watching process and the events it told so far.
 #[derive(Debug)]
 pub struct Watch {
-    process: Process,
-    told: Arc<Told>,
-    reader: Option<JoinHandle<()>>,
-    /// Events before these are not this value's: by number, and by time.
-    since: (usize, u64),
-}
-
-/// Whose the watching process is.
-#[derive(Debug)]
-enum Process {
-    /// This value's: it ends with it.
-    Own(Running),
-    /// That of all tests which need nothing of their own: loading the probes is what takes longest.
-    Shared(&'static Shared),
-}
-
-#[derive(Debug)]
-struct Shared {
     process: Running,
     told: Arc<Told>,
-}
-
-impl Shared {
-    fn get() -> &'static Self {
-        static SHARED: OnceLock<Shared> = OnceLock::new();
-        SHARED.get_or_init(|| {
-            let (to, started) = channel();
-            thread::spawn(move || {
-                // Nobody drops a static: it is told when its parent ends. That is the thread, which therefore stays.
-                let mut command = Command::new("setpriv");
-                let (process, told, _reader) =
-                    start(command.args(["--pdeathsig", "TERM"]).arg(binary()), &[]);
-                drop(to.send(Self { process, told }));
-                loop {
-                    thread::park();
-                }
-            });
-            started.recv().expect("a watch that starts")
-        })
-    }
-}
-
-fn start(command: &mut Command, arguments: &[&str]) -> (Running, Arc<Told>, JoinHandle<()>) {
-    require_root();
-    let mut process = Running::start(command.args(["watch", "-o", "json"]).args(arguments));
-    let output = process.take_output();
-    let told = Arc::new(Told::default());
-    let heard = Arc::clone(&told);
-    let reader = thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            // A line that is no JSON is kept as a string, which is no event and shows up in every failure.
-            let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
-            heard.lock().push(event);
-            heard.more.notify_all();
-        }
-    });
-    process.wait_for("watching");
-    (process, told, reader)
+    reader: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -99,15 +38,12 @@ impl Told {
 }
 
 impl Watch {
-    /// Watches everything on this host; what happens from now on is seen. A network namespace of the test's has to be
-    /// there already, since one that went before may have had its number.
+    /// Starts watching everything on this host, in the current network namespace; probes are attached on return.
     pub fn start() -> Self {
-        let shared = Shared::get();
-        let since = (shared.told.lock().len(), now());
-        Self { process: Process::Shared(shared), told: Arc::clone(&shared.told), reader: None, since }
+        Self::with(&[])
     }
 
-    /// The same with further arguments, hence by a process of its own, in the current network namespace.
+    /// The same with further arguments.
     pub fn with(arguments: &[&str]) -> Self {
         Self::run(&mut Command::new(binary()), arguments)
     }
@@ -120,20 +56,33 @@ impl Watch {
     }
 
     fn run(command: &mut Command, arguments: &[&str]) -> Self {
-        let (process, told, reader) = start(command, arguments);
-        Self { process: Process::Own(process), told, reader: Some(reader), since: (0, 0) }
+        require_root();
+        let mut process = Running::start(command.args(["watch", "-o", "json"]).args(arguments));
+        let output = process.take_output();
+        let told = Arc::new(Told::default());
+        let heard = Arc::clone(&told);
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // A line that is no JSON is kept as a string, which is no event and shows up in every failure.
+                let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                heard.lock().push(event);
+                heard.more.notify_all();
+            }
+        });
+        process.wait_for("watching");
+        Self { process, told, reader: Some(reader) }
     }
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.process.running().pid()
+        self.process.pid()
     }
 
     /// The first event that has everything in `expected`, waited for.
     #[track_caller]
     pub fn expect(&self, expected: &Value) -> Value {
         let found = self.wait_until(EVENT_LIMIT, |events| {
-            self.own(events).find(|event| differences(expected, event).is_empty()).cloned()
+            events.iter().find(|event| differences(expected, event).is_empty()).cloned()
         });
         found.unwrap_or_else(|| panic!("no event has\n  {expected}\n{}", self.near(expected)))
     }
@@ -141,14 +90,14 @@ impl Watch {
     /// Every event so far that has everything in `expected`.
     pub fn matching(&self, expected: &Value) -> Vec<Value> {
         let events = self.told.lock();
-        self.own(&events).filter(|event| differences(expected, event).is_empty()).cloned().collect()
+        events.iter().filter(|event| differences(expected, event).is_empty()).cloned().collect()
     }
 
     /// Waits until there are `count` events that have everything in `expected`; there may be more.
     #[track_caller]
     pub fn expect_count(&self, expected: &Value, count: usize) {
         let enough = |events: &[Value]| {
-            let matching = self.own(events).filter(|event| differences(expected, event).is_empty()).count();
+            let matching = events.iter().filter(|event| differences(expected, event).is_empty()).count();
             (matching >= count).then_some(())
         };
         let reached = self.wait_until(LIMIT, enough);
@@ -177,25 +126,18 @@ impl Watch {
 
     /// Interrupts it as Ctrl-C does: how it ended, and what it said on standard error.
     pub fn interrupt(mut self) -> (ExitStatus, String) {
-        let process = self.process.own();
-        process.signal(Signal::SIGINT);
-        let status = process.wait();
-        (status, process.said())
+        self.process.signal(Signal::SIGINT);
+        let status = self.process.wait();
+        (status, self.process.said())
     }
 
     /// Waits for its end: how it ended, and the events it told.
     pub fn wait(mut self) -> (ExitStatus, Vec<Value>) {
-        let status = self.process.own().wait();
+        let status = self.process.wait();
         if let Some(reader) = self.reader.take() {
             reader.join().expect("a reader does not panic");
         }
         (status, self.told.lock().clone())
-    }
-
-    /// The events that have happened since this value was made.
-    fn own<'a>(&self, events: &'a [Value]) -> impl Iterator<Item = &'a Value> {
-        let (from, since) = self.since;
-        events.iter().skip(from).filter(move |event| happened_at(event).is_none_or(|at| at >= since))
     }
 
     fn wait_until<T>(&self, limit: Duration, mut look: impl FnMut(&[Value]) -> Option<T>) -> Option<T> {
@@ -214,61 +156,25 @@ impl Watch {
     /// What came instead: the events, the nearest first, with what they lack.
     fn near(&self, expected: &Value) -> String {
         let events = self.told.lock();
-        let mut near: Vec<_> = self.own(&events).map(|event| (differences(expected, event), event)).collect();
+        let mut near: Vec<_> = events.iter().map(|event| (differences(expected, event), event)).collect();
         near.sort_by_key(|(differences, _)| differences.len());
-        near.truncate(NEAREST);
         let near = near
             .iter()
             .map(|(differences, event)| format!("  {event}\n    {}\n", differences.join("\n    ")));
-        format!(
-            "{} events were seen, the nearest first:\n{}",
-            self.own(&events).count(),
-            near.collect::<String>()
-        )
+        format!("{} events were seen, the nearest first:\n{}", events.len(), near.collect::<String>())
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln_said(self.process.running());
+            eprintln_said(&self.process);
         }
-        if let Process::Own(process) = &mut self.process
-            && !process.is_over()
-        {
-            process.signal(Signal::SIGINT);
-            process.wait();
+        if !self.process.is_over() {
+            self.process.signal(Signal::SIGINT);
+            self.process.wait();
         }
     }
-}
-
-impl Process {
-    fn running(&self) -> &Running {
-        match self {
-            Self::Own(process) => process,
-            Self::Shared(shared) => &shared.process,
-        }
-    }
-
-    fn own(&mut self) -> &mut Running {
-        match self {
-            Self::Own(process) => process,
-            Self::Shared(_) => {
-                panic!("a watch that others use as well cannot be ended: start one with arguments")
-            }
-        }
-    }
-}
-
-/// Nanoseconds since 1970, a little before now: the time of an event is that of the kernel, which differs by as much.
-fn now() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
-    u64::try_from(since_1970.saturating_sub(DIFFERENCE).as_nanos()).expect("a time before 2554")
-}
-
-/// When an event happened, as its id tells.
-fn happened_at(event: &Value) -> Option<u64> {
-    u64::from_str_radix(event["id"].as_str()?.get(..16)?, 16).ok()
 }
 
 #[expect(clippy::print_stderr, reason = "it belongs to the test's failure")]

@@ -19,9 +19,11 @@ fn check(family: Family) {
         "owner_from": "connect",
         "actor": {"comm": "ss"},
         "exit": null,
+        "cause": "socket_killed",
+        "confidence": "certain",
     }));
     assert_ne!(event["actor"]["pid"], event["process"]["pid"], "{event}");
-    scene.expect_at_server(json!({"direction": "received", "actor": null}));
+    scene.expect_at_server(json!({"direction": "received", "actor": null, "cause": "socket_killed"}));
 }
 
 #[test]
@@ -48,6 +50,8 @@ fn a_listener() {
         "state": "ESTABLISHED",
         "owner_from": "listen",
         "actor": {"comm": "ss"},
+        "cause": "listener_closed",
+        "confidence": "certain",
     }));
 }
 
@@ -65,5 +69,7 @@ fn the_own_listener() {
         "kernel_reason": kernel_reason("TCP_STATE"),
         "owner_from": "listen",
         "actor": null,
+        "cause": "listener_closed",
+        "confidence": "certain",
     }));
 }

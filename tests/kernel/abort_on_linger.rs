@@ -22,6 +22,8 @@ fn check(family: Family) {
         "errno": null,
         "owner_from": owner_from_close(),
         "connection": {"role": "server", "unread_bytes": 0, "unacked_bytes": 0},
+        "cause": "linger_zero",
+        "confidence": "certain",
     }));
     let received = scene.expect_at_client(json!({
         "direction": "received",
@@ -30,6 +32,8 @@ fn check(family: Family) {
         "errno": "ECONNRESET",
         "owner_from": "connect",
         "connection": {"role": "client", "unread_bytes": 0, "unacked_bytes": 0},
+        "cause": "linger_zero",
+        "confidence": "certain",
     }));
     for event in [sent, received] {
         let connected = Duration::from_micros(event["connection"]["age_us"].as_u64().expect("an age"));

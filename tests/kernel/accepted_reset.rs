@@ -22,6 +22,8 @@ fn check(family: Family) {
         "errno": null,
         "owner_from": "connect",
         "connection": {"role": "client", "bytes_sent": 9, "unread_bytes": 0},
+        "cause": "linger_zero",
+        "confidence": "certain",
     }));
     scene.expect_at_server(json!({
         "direction": "received",
@@ -30,6 +32,8 @@ fn check(family: Family) {
         "errno": "ECONNRESET",
         "owner_from": owner_from_accept(),
         "connection": {"role": "server", "bytes_received": 9, "unread_bytes": 9, "unacked_bytes": 0},
+        "cause": "linger_zero",
+        "confidence": "certain",
     }));
     scene.expect_total(1, 1);
 }

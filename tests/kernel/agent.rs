@@ -81,6 +81,21 @@ fn series_are_there_before_anything_happens() {
     for probe in ["tcp_send_reset", "tcp_receive_reset", "inet_sock_set_state"] {
         assert_eq!(metrics.sum("resetmon_probe_attached", &[("probe", probe)]), 1, "{probe}");
     }
+    for (direction, causes) in [
+        ("sent", &["closed_port", "process_exit", "unknown", "undiagnosed"][..]),
+        ("received", &["connection_refused", "close_unread", "injected", "undiagnosed"]),
+    ] {
+        for cause in causes {
+            let name = format!("resetmon_resets_{direction}_total");
+            assert!(metrics.has(&name, &[("cause", cause)]), "{direction} {cause}");
+        }
+    }
+    assert!(!metrics.has("resetmon_resets_sent_total", &[("cause", "connection_refused")]));
+    assert_eq!(metrics.sum("resetmon_resets_received_total", &[("cause", "injected")]), 0);
+    for name in ["resetmon_reset_connection_age_seconds", "resetmon_reset_idle_seconds"] {
+        assert!(metrics.has(&format!("{name}_count"), &[]), "{name}");
+    }
+    assert!(metrics.has("resetmon_errors_delivered_total", &[("errno", "EPIPE")]));
     assert_eq!(metrics.sum("resetmon_build_info", &[]), 1);
     assert!(metrics.has("process_start_time_seconds", &[]));
 }

@@ -16,7 +16,7 @@ fn check(family: Family) {
     scene.server.run("close");
     scene.client.run("await-error");
 
-    scene.expect_at_server(json!({
+    let sent = scene.expect_at_server(json!({
         "direction": "sent",
         "kernel_reason": kernel_reason("TCP_ABORT_ON_CLOSE"),
         "state": "ESTABLISHED",
@@ -29,7 +29,16 @@ fn check(family: Family) {
             "unread_bytes": 700,
             "unacked_bytes": 0,
         },
+        "cause": "close_unread",
+        "confidence": "certain",
     }));
+    assert_eq!(sent["evidence"][0], "700 bytes had come and not been read", "{sent}");
+    let (server, client) = (scene.server.pid(), scene.client.pid());
+    let summary = format!(
+        "test-server[{server}] closed the connection with 700 bytes unread, so the kernel reset it; \
+         test-client[{client}] got ECONNRESET"
+    );
+    assert_eq!(sent["summary"], summary, "{sent}");
     let received = scene.expect_at_client(json!({
         "direction": "received",
         "kernel_reason": null,
@@ -37,6 +46,9 @@ fn check(family: Family) {
         "errno": "ECONNRESET",
         "owner_from": "connect",
         "connection": {"role": "client", "bytes_sent": 1000, "bytes_received": 20, "unread_bytes": 20},
+        "cause": "close_unread",
+        "confidence": "certain",
+        "counterpart": {"cause": "close_unread"},
     }));
     // The kernel takes no notice of what an RST acknowledges; a delayed acknowledgement may have come before it.
     let unacked = &received["connection"]["unacked_bytes"];

@@ -1,8 +1,14 @@
 //! Totals are exact: every one of a thousand resets is told, and counted where Prometheus looks.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
 
-use resetmon_tests::{Agent, Metrics, Netns, Watch, kernel_reason, reason_label, sees_resets_without_socket};
+use resetmon_tests::{
+    Agent, LIMIT, Metrics, Netns, Watch, kernel_reason, reason_label, sees_resets_without_socket,
+};
 use serde_json::json;
 
 use crate::host;
@@ -79,5 +85,34 @@ fn a_thousand_refused_connections() {
     let received = received(&after) - received(&before);
     assert!((least_sent..=most_sent).contains(&sent), "{least_sent} ≤ {sent} ≤ {most_sent}");
     assert!((least..=most_received).contains(&received), "{least} ≤ {received} ≤ {most_received}");
+    for (metrics, direction) in
+        [&before, &after].into_iter().flat_map(|one| [(one, "sent"), (one, "received")])
+    {
+        let by_cause = metrics.sum(&format!("resetmon_resets_{direction}_total"), &[]);
+        assert_eq!(
+            by_cause,
+            metrics.sum(&format!("resetmon_kernel_resets_{direction}_total"), &[]),
+            "{direction}"
+        );
+    }
+    // All that was counted is diagnosed in the end.
+    let cause = if seen_sent > 0 { "closed_port" } else { "connection_refused" };
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let now = agent.metrics();
+        let more = |name: &str, labels: &[(&str, &str)]| now.sum(name, labels) - before.sum(name, labels);
+        let sent = more("resetmon_resets_sent_total", &[("cause", "closed_port")]);
+        let received = more("resetmon_resets_received_total", &[("cause", cause)]);
+        let refused = more("resetmon_errors_delivered_total", &[("errno", "ECONNREFUSED")]);
+        let owned = more("resetmon_attributions_total", &[("owner_from", "connect")]);
+        if sent >= least_sent && [received, refused, owned].into_iter().all(|count| count >= least) {
+            break;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{sent} sent, {received} received, {refused} refused, {owned} owned"
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
     assert_eq!(agent.metrics().sum("resetmon_events_lost_total", &[("where", "ring_buffer")]), 0);
 }

@@ -31,6 +31,18 @@ fn lines(output: &Output) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// Those that show an event.
+fn events(lines: &[String]) -> Vec<String> {
+    let direction = |line: &String| matches!(line.split_whitespace().nth(1), Some("sent" | "recv"));
+    lines.iter().filter(|line| direction(line)).cloned().collect()
+}
+
+/// How many are of a process of this name.
+fn owned(events: &[String], name: &str) -> usize {
+    let owner = |line: &&String| line.split_whitespace().nth(2).is_some_and(|owner| owner.starts_with(name));
+    events.iter().filter(owner).count()
+}
+
 fn count(lines: &[String], part: &str) -> usize {
     lines.iter().filter(|line| line.contains(part)).count()
 }
@@ -45,19 +57,20 @@ fn everything_as_expected() {
     let _host = host::shared();
     let lines = lines(&demo(&[]));
     let sent = sent(9, sees_resets_without_socket());
-    assert_eq!(count(&lines, " sent "), sent, "{lines:#?}");
-    assert_eq!(count(&lines, " recv "), 9, "{lines:#?}");
+    let events = events(&lines);
+    assert_eq!(count(&events, " sent "), sent, "{lines:#?}");
+    assert_eq!(count(&events, " recv "), 9, "{lines:#?}");
     // Those are the server's as well: it had the port, or the connection.
     let of_server = if sees_resets_without_socket() { 9 } else { 6 };
-    // Beside the reason the other end is named as well, and not always in full.
-    let whose = |name: &str| {
-        let ways = ["sent", "recv"].into_iter();
-        ways.map(|way| count(&lines, &format!(" {way} {name}["))).sum::<usize>()
-    };
-    assert_eq!(whose("demo-server"), of_server, "{lines:#?}");
-    assert_eq!(whose("demo-client"), 9, "{lines:#?}");
+    assert_eq!(owned(&events, "demo-server["), of_server, "{lines:#?}");
+    assert_eq!(owned(&events, "demo-client["), 9, "{lines:#?}");
+    for cause in ["linger_zero", "close_unread", "stale_connection"] {
+        assert!(count(&events, cause) >= 1, "{cause}: {lines:#?}");
+    }
+    assert_eq!(count(&lines, "=> "), 9, "{lines:#?}");
+    assert!(count(&lines, " closed the connection with 1,000 bytes unread") == 1, "{lines:#?}");
     let last = lines.last().expect("a summary");
-    assert_eq!(*last, format!("9 scenarios, {sent} resets sent: every end and every process as expected"));
+    assert_eq!(*last, format!("9 scenarios, {sent} resets sent: every end, process and cause as expected"));
 }
 
 #[test]
@@ -75,7 +88,7 @@ fn without_the_right_to_lose_a_connection() {
     let sent = sent(8, perfmon_sees_resets_without_socket());
     assert_eq!(
         *last,
-        format!("9 scenarios (1 skipped), {sent} resets sent: every end and every process as expected")
+        format!("9 scenarios (1 skipped), {sent} resets sent: every end, process and cause as expected")
     );
 }
 

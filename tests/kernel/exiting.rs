@@ -42,6 +42,8 @@ fn check(ends: &str, signal: Option<Signal>, exit: &Value) {
             "process": {"pid": server.pid()},
             "connection": {"unread_bytes": 10},
             "exit": exit,
+            "cause": if exit.is_null() { "close_unread" } else { "process_exit" },
+            "confidence": "certain",
         }));
         watch.expect(&json!({
             "direction": "received",

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use resetmon_tests::{Agent, LIMIT, Netns, Version, Watch, endpoint, requires_absent, requires_probe};
+use resetmon_tests::{
+    Agent, LIMIT, Netns, Version, Watch, endpoint, requires_absent, requires_probe,
+    sees_resets_without_socket,
+};
 use serde_json::json;
 
 use crate::host;
@@ -36,6 +39,7 @@ fn the_refused_end_sees_it() {
         "netns": netns.inode(),
         "peer": {"addr": "127.0.0.1", "port": PORT},
         "process": {"pid": client.pid()},
+        "cause": if sees_resets_without_socket() { "firewall_reject" } else { "connection_refused" },
     }));
     // Nobody listens there either, but the firewall was first.
     let by_tcp = json!({"direction": "sent", "netns": netns.inode(), "trigger": {"netfilter_hook": null}});
@@ -65,6 +69,8 @@ fn check(hook: &str, address: &str) {
         "peer": peer,
         "process": null,
         "trigger": {"flags": "S", "payload_bytes": 0, "netfilter_hook": hook},
+        "cause": "firewall_reject",
+        "confidence": "certain",
     }));
     watch.settle();
     assert_eq!(watch.matching(&json!({"direction": "sent", "netns": netns.inode()})).len(), 1);
@@ -111,6 +117,8 @@ fn forwarded() {
         "peer": {"addr": "10.9.1.1"},
         "process": null,
         "trigger": {"netfilter_hook": "forward"},
+        "cause": "firewall_reject",
+        "confidence": "certain",
     }));
     watch.expect(&json!({"direction": "received", "netns": client_host.inode(), "errno": "ECONNREFUSED"}));
 }

@@ -17,7 +17,10 @@ fn assert_joined(one: &Value, other: &Value) {
     assert!(incident.is_some(), "{one}");
     for (event, counterpart) in [(one, other), (other, one)] {
         assert_eq!(event["incident"].as_str(), incident, "{one}\n{other}");
-        for member in ["id", "direction", "kernel_reason", "state", "netns", "process", "owner_from"] {
+        // The sender knows best.
+        assert_eq!(event["cause"], one["cause"], "{one}\n{other}");
+        for member in ["id", "direction", "kernel_reason", "state", "netns", "process", "owner_from", "cause"]
+        {
             assert_eq!(event["counterpart"][member], counterpart[member], "{member}\n{one}\n{other}");
         }
     }
@@ -317,6 +320,8 @@ fn in_the_table() {
     scene.server.run("close");
     assert!(watch.wait().success());
     let table = std::io::read_to_string(output).expect("text");
-    assert!(table.contains(" ECONNRESET by t"), "{table}");
-    assert!(table.trim_end().ends_with(&format!("[{}]", scene.server.pid())), "{table}");
+    let port = scene.server_end()["local"]["port"].to_string();
+    assert!(table.contains(&format!("[{}]:{port} ", scene.server.pid())), "{table}");
+    let last: Vec<_> = table.split_whitespace().rev().take(2).collect();
+    assert_eq!(last, ["ECONNRESET", "linger_zero"], "{table}");
 }

@@ -45,6 +45,8 @@ fn gives_up() {
             "owner_from": "connect",
             "process": {"pid": client.pid()},
             "actor": null,
+            "cause": "keepalive_timeout",
+            "confidence": "certain",
         }));
     }
 }

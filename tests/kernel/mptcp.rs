@@ -55,6 +55,7 @@ fn applications_are_named() {
                 "netns": netns.inode(),
                 "process": {"pid": script.pid()},
                 "kernel_socket": false,
+                "cause": "mptcp",
             }));
         }
     }

@@ -75,7 +75,7 @@ fn demo() {
         .expect("unshare(1), of the package util-linux");
     let (told, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}\n{said}");
-    assert!(told.contains("every end and every process as expected"), "{told}");
+    assert!(told.contains("every end, process and cause as expected"), "{told}");
     assert_eq!(said.matches(WARNING).count(), 1, "{said}");
     // The ids are the host's throughout, whoever could be found in this namespace's own procfs.
     for name in ["demo-client[", "demo-server["] {

@@ -21,6 +21,8 @@ fn check(family: Family) {
             "errno": null,
             "owner_from": "recent",
             "connection": null,
+            "cause": "closed_port",
+            "confidence": "certain",
         }));
     }
     scene.expect_at_client(json!({
@@ -30,6 +32,8 @@ fn check(family: Family) {
         "errno": "ECONNREFUSED",
         "owner_from": "connect",
         "connection": {"role": "client", "unread_bytes": 0, "unacked_bytes": 0},
+        "cause": if sees_sender { "closed_port" } else { "connection_refused" },
+        "confidence": "certain",
     }));
     scene.expect_total(usize::from(sees_sender), 1);
 }
@@ -64,6 +68,9 @@ fn where_nobody_ever_listened() {
             "local": port,
             "process": null,
             "owner_from": "none",
+            "cause": "closed_port",
+            "confidence": "certain",
+            "evidence": ["it answers a packet with the flags S and no data"],
         }));
     }
     let client = json!({"pid": client.pid()});

@@ -1,5 +1,10 @@
 //! Data to a connection of which only `TIME_WAIT` is left: the socket is gone, its last owner is still known.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use resetmon_tests::{Family, Scene, kernel_reason, sees_resets_without_socket};
 use serde_json::json;
 
@@ -7,6 +12,7 @@ use crate::host;
 
 fn check(family: Family) {
     let _host = host::shared();
+    let started = Instant::now();
     let mut scene = Scene::connected(family);
     scene.server.run("shutdown write");
     scene.client.run("await-fin");
@@ -16,10 +22,12 @@ fn check(family: Family) {
     scene.server.run("close");
     scene.client.run("send 7");
     assert_eq!(scene.client.run("await-error"), "EPIPE");
+    // Idle for this long, the connection would have been in danger of a race with its close.
+    let busy = started.elapsed() < Duration::from_secs(1);
 
     let sees_sender = sees_resets_without_socket();
     if sees_sender {
-        scene.expect_at_server(json!({
+        let sent = scene.expect_at_server(json!({
             "direction": "sent",
             "kernel_reason": kernel_reason("TCP_TIMEWAIT_SOCKET"),
             "state": "TIME_WAIT",
@@ -28,6 +36,13 @@ fn check(family: Family) {
             "connection": {"role": "server", "unread_bytes": null, "unacked_bytes": null},
             "trigger": {"payload_bytes": 7},
         }));
+        if busy {
+            assert_eq!(
+                (&sent["cause"], &sent["confidence"]),
+                (&json!("late_data"), &json!("certain")),
+                "{sent}"
+            );
+        }
     }
     scene.expect_at_client(json!({
         "direction": "received",
@@ -38,6 +53,30 @@ fn check(family: Family) {
         "connection": {"role": "client", "bytes_sent": 12, "unread_bytes": 0, "unacked_bytes": 7},
     }));
     scene.expect_total(usize::from(sees_sender), 1);
+}
+
+/// The server closes a connection that has been idle, and the client's next request meets that.
+#[test]
+fn after_an_idle_time() {
+    let _host = host::shared();
+    let mut scene = Scene::connected(Family::Ipv4);
+    scene.client.run("send 5");
+    scene.server.run("recv 5");
+    thread::sleep(Duration::from_millis(1200));
+    let closed = Instant::now();
+    scene.server.run("close");
+    scene.client.run("await-fin");
+    scene.client.run("send 7");
+    assert_eq!(scene.client.run("await-error"), "EPIPE");
+    // Later it would not have crossed the close.
+    let at_once = closed.elapsed() < Duration::from_millis(250);
+
+    if sees_resets_without_socket() {
+        let sent = scene.expect_at_server(json!({"direction": "sent", "confidence": "likely"}));
+        assert!(sent["cause"] == "keepalive_race" || !at_once && sent["cause"] == "late_data", "{sent}");
+    } else {
+        scene.expect_at_client(json!({"direction": "received", "cause": "reset_after_peer_close"}));
+    }
 }
 
 #[test]

@@ -13,8 +13,19 @@ use anyhow::{Context, Result, bail};
 use crate::process::say;
 
 /// The modules of `monitor/src` that neither do I/O nor read a clock, with what is in their folders.
-const PURE_MODULES: [&str; 10] =
-    ["model", "reason", "cause", "catalogue", "decode", "hold", "incident", "owner", "workload", "filter"];
+const PURE_MODULES: [&str; 11] = [
+    "model",
+    "reason",
+    "cause",
+    "catalogue",
+    "diagnosis",
+    "decode",
+    "hold",
+    "incident",
+    "owner",
+    "workload",
+    "filter",
+];
 
 /// What a pure module has no use for.
 const IMPURE: [&str; 14] = [

@@ -1,5 +1,8 @@
 //! The texts in Arabic.
 
+pub(super) mod evidence;
+pub(super) mod summary;
+
 mod active;
 mod passive;
 mod received;

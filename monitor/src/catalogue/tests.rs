@@ -1,9 +1,12 @@
 //! No cause lacks any part in any language, and what must not be translated is not.
 
+mod sentences;
+
 use std::{collections::HashSet, ops::RangeInclusive};
 
 use super::{
-    Advice, Language, Symptom, Texts, Words, advice, errnos, errnos_of_receiver, symptoms, texts, words,
+    Advice, Language, Symptom, Texts, Words, advice, errnos, errnos_of_receiver, evidence, summary, symptoms,
+    texts, words,
 };
 use crate::{
     cause::{Cause, Confidence},

@@ -356,6 +356,41 @@ fn idle_counts_from_the_later_stamp_and_age_from_the_handshake() {
 }
 
 #[test]
+fn each_direction_of_data_has_its_time() {
+    let raw = RawResetEvent { jiffies: 50, lsndtime: 40, lrcvtime: 25, rcv_tstamp: 45, ..received() };
+    let times = |raw: &RawResetEvent| {
+        let connection = decode(raw).event.connection.expect("a connection");
+        (connection.since_sent, connection.since_received, connection.since_acked)
+    };
+    assert_eq!(times(&raw), (Some(TICK * 10), Some(TICK * 25), Some(TICK * 5)));
+    let never = RawResetEvent { lsndtime: 0, lrcvtime: 0, rcv_tstamp: 0, ..raw };
+    assert_eq!(times(&never), (None, None, None));
+    let handshake = RawResetEvent { state: TcpState::SynSent as u8, ..raw };
+    assert_eq!(times(&handshake), (None, None, None));
+}
+
+#[test]
+fn the_idle_time_of_what_is_gone_ends_with_its_close() {
+    let closed_at = 900_000_000;
+    let gone = RawResetEvent {
+        marks: mark::CLOSED,
+        closed_at,
+        time: closed_at + 100_000_000,
+        jiffies: 1050,
+        lsndtime: 1000,
+        lrcvtime: 900,
+        socket: 0,
+        ..sent_on_close()
+    };
+    let idle = |raw: &RawResetEvent| decode(raw).event.gone.expect("something").idle;
+    assert_eq!(idle(&gone), Some(Duration::from_millis(100)));
+    assert_eq!(idle(&RawResetEvent { lsndtime: 1049, ..gone }), Some(Duration::ZERO));
+    assert_eq!(idle(&RawResetEvent { lsndtime: 0, lrcvtime: 0, ..gone }), None);
+    assert_eq!(idle(&RawResetEvent { marks: mark::CLOSED | mark::LISTENER, ..gone }), None);
+    assert_eq!(decode(&gone).event.connection.expect("it was one").idle, None);
+}
+
+#[test]
 fn claims_follow_the_marks() {
     let claim = |marks| decode(&RawResetEvent { marks, ..received() }).claim;
     assert_eq!(claim(mark::UNPROVEN), Claim::Unproven);

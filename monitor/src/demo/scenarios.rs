@@ -1,10 +1,12 @@
 //! The scenarios as data: what the two actors do, and what must be seen of it. Addresses are placeholders: `{server}`
-//! stands for what the server's first `listen` was given. Deliberately lacks causes: what an event means is
-//! `diagnosis`'s affair.
+//! stands for what the server's first `listen` was given.
 
-use crate::model::{
-    Direction::{self, Received, Sent},
-    TcpState,
+use crate::{
+    cause::Cause,
+    model::{
+        Direction::{self, Received, Sent},
+        TcpState,
+    },
 };
 
 /// One of the two actors.
@@ -37,6 +39,8 @@ pub(super) struct Expected {
     /// For sent resets, where the kernel tells.
     pub(super) reason: Option<&'static str>,
     pub(super) whose: Option<Who>,
+    /// What it must be diagnosed as by itself; a received one whose sender is known has the sender's.
+    pub(super) cause: Cause,
 }
 
 /// A way to make a reset.
@@ -61,17 +65,19 @@ impl Step {
     }
 }
 
-const fn sent(reason: &'static str, state: Option<TcpState>, whose: Option<Who>) -> Expected {
-    Expected { direction: Sent, state, reason: Some(reason), whose }
+const fn sent(reason: &'static str, state: Option<TcpState>, whose: Who, cause: Cause) -> Expected {
+    Expected { direction: Sent, state, reason: Some(reason), whose: Some(whose), cause }
 }
 
-const fn received(state: TcpState, whose: Who) -> Expected {
-    Expected { direction: Received, state: Some(state), reason: None, whose: Some(whose) }
+const fn received(state: TcpState, whose: Who, cause: Cause) -> Expected {
+    Expected { direction: Received, state: Some(state), reason: None, whose: Some(whose), cause }
 }
 
 /// The port belongs to who listened there last.
-const REFUSED: &[Expected] =
-    &[sent("NO_SOCKET", None, Some(Who::Server)), received(TcpState::SynSent, Who::Client)];
+const REFUSED: &[Expected] = &[
+    sent("NO_SOCKET", None, Who::Server, Cause::ClosedPort),
+    received(TcpState::SynSent, Who::Client, Cause::ConnectionRefused),
+];
 
 /// Every scenario, in the order in which they are played.
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -104,8 +110,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             client("recv 1").fails("ECONNRESET"),
         ],
         events: &[
-            sent("TCP_STATE", Some(TcpState::Established), Some(Who::Server)),
-            received(TcpState::Established, Who::Client),
+            sent("TCP_STATE", Some(TcpState::Established), Who::Server, Cause::LingerZero),
+            received(TcpState::Established, Who::Client, Cause::PeerResetEarly),
         ],
     },
     Scenario {
@@ -121,8 +127,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             client("recv 1").fails("ECONNRESET"),
         ],
         events: &[
-            sent("TCP_ABORT_ON_CLOSE", Some(TcpState::Established), Some(Who::Server)),
-            received(TcpState::Established, Who::Client),
+            sent("TCP_ABORT_ON_CLOSE", Some(TcpState::Established), Who::Server, Cause::CloseUnread),
+            received(TcpState::Established, Who::Client, Cause::PeerResetRequest),
         ],
     },
     Scenario {
@@ -141,8 +147,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             client("await-error"),
         ],
         events: &[
-            sent("TCP_TIMEWAIT_SOCKET", Some(TcpState::TimeWait), Some(Who::Server)),
-            received(TcpState::CloseWait, Who::Client),
+            sent("TCP_TIMEWAIT_SOCKET", Some(TcpState::TimeWait), Who::Server, Cause::LateData),
+            received(TcpState::CloseWait, Who::Client, Cause::ResetAfterPeerClose),
         ],
     },
     Scenario {
@@ -158,8 +164,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         // The kernel claims a received reset at the server as well; it must not be shown.
         events: &[
-            sent("TCP_ABORT_ON_DATA", Some(TcpState::FinWait2), Some(Who::Server)),
-            received(TcpState::CloseWait, Who::Client),
+            sent("TCP_ABORT_ON_DATA", Some(TcpState::FinWait2), Who::Server, Cause::LateData),
+            received(TcpState::CloseWait, Who::Client, Cause::ResetAfterPeerClose),
         ],
     },
     Scenario {
@@ -174,8 +180,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             server("recv 1").fails("ECONNRESET"),
         ],
         events: &[
-            sent("TCP_STATE", Some(TcpState::Established), Some(Who::Client)),
-            received(TcpState::Established, Who::Server),
+            sent("TCP_STATE", Some(TcpState::Established), Who::Client, Cause::LingerZero),
+            received(TcpState::Established, Who::Server, Cause::PeerResetEarly),
         ],
     },
     Scenario {
@@ -192,8 +198,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             client("recv 1").fails("ECONNRESET"),
         ],
         events: &[
-            sent("TCP_FLAGS", Some(TcpState::Listen), Some(Who::Server)),
-            received(TcpState::Established, Who::Client),
+            sent("TCP_FLAGS", Some(TcpState::Listen), Who::Server, Cause::StaleConnection),
+            received(TcpState::Established, Who::Client, Cause::PeerResetRequest),
         ],
     },
     Scenario {
@@ -208,8 +214,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             client("recv 1").fails("ECONNRESET"),
         ],
         events: &[
-            sent("TCP_ABORT_ON_CLOSE", Some(TcpState::Established), Some(Who::Server)),
-            received(TcpState::Established, Who::Client),
+            sent("TCP_ABORT_ON_CLOSE", Some(TcpState::Established), Who::Server, Cause::CloseUnread),
+            received(TcpState::Established, Who::Client, Cause::PeerResetRequest),
         ],
     },
 ];
@@ -233,6 +239,13 @@ mod tests {
     fn titles_are_sentences() {
         for scenario in SCENARIOS {
             assert!(scenario.title.ends_with('.') && !scenario.title.contains("  "), "{}", scenario.title);
+        }
+    }
+
+    #[test]
+    fn causes_fit_their_direction() {
+        for expected in SCENARIOS.iter().flat_map(|scenario| scenario.events) {
+            assert!(expected.cause.directions().contains(&expected.direction), "{expected:?}");
         }
     }
 

@@ -4,7 +4,10 @@ use super::{
     pair::Pids,
     scenarios::{Expected, Who},
 };
-use crate::model::{Direction, Reason, ResetEvent, TcpState, process::Process};
+use crate::{
+    cause::Cause,
+    model::{Direction, Reason, ResetEvent, TcpState, process::Process},
+};
 
 /// Judges the events of a scenario.
 #[derive(Debug)]
@@ -28,6 +31,7 @@ impl Judge {
         let pairing = self.pairing(expected, events);
         let mut problems: Vec<String> =
             pairing.iter().filter_map(|(one, event)| self.problem(one, *event)).collect();
+        problems.extend(pairing.iter().filter_map(|(one, event)| wrong_cause(one, (*event)?, expected)));
         let surplus = events.iter().filter(|event| {
             !pairing.iter().any(|(_, paired)| paired.is_some_and(|paired| std::ptr::eq(paired, *event)))
         });
@@ -111,6 +115,17 @@ pub(super) fn name(who: Who) -> &'static str {
     }
 }
 
+/// What is wrong about the cause. A receiver takes it from its sender, where that is known.
+fn wrong_cause(one: &Expected, event: &ResetEvent, all: &[Expected]) -> Option<String> {
+    let by_sender = event.direction == Direction::Received && event.counterpart.is_some();
+    let source = all.iter().find(|other| by_sender && other.direction == Direction::Sent).unwrap_or(one);
+    let found = event.diagnosis.as_ref().map(|diagnosis| diagnosis.cause);
+    (found != Some(source.cause)).then(|| {
+        let found = found.map_or("none", Cause::as_str);
+        format!("wrong cause: {found} instead of {} for {}", source.cause.as_str(), of_event(event))
+    })
+}
+
 /// Whether no full socket sends it: nobody's port, or a connection of which only `TIME_WAIT` is left.
 fn is_sent_without_socket(expected: &Expected) -> bool {
     expected.direction == Direction::Sent && matches!(expected.state, None | Some(TcpState::TimeWait))
@@ -144,22 +159,33 @@ fn of_process(process: &Process) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
     use jiff::Timestamp;
 
     use super::*;
-    use crate::filter::samples;
+    use crate::{
+        diagnosis::Diagnoser,
+        filter::samples,
+        model::segment::{Segment, TcpFlags},
+    };
 
     const PIDS: Pids = Pids { client: 10, server: 20 };
 
     const EXPECTED: &[Expected] = &[
-        Expected { direction: Direction::Sent, state: None, reason: Some("NO_SOCKET"), whose: None },
+        Expected {
+            direction: Direction::Sent,
+            state: None,
+            reason: Some("NO_SOCKET"),
+            whose: None,
+            cause: Cause::StaleConnection,
+        },
         Expected {
             direction: Direction::Received,
             state: Some(TcpState::SynSent),
             reason: None,
             whose: Some(Who::Client),
+            cause: Cause::ConnectionRefused,
         },
     ];
 
@@ -177,13 +203,17 @@ mod tests {
             uid: 0,
             details: None,
         };
-        ResetEvent {
+        let trigger = Segment { flags: TcpFlags(16), ..samples::refused().rst.expect("a header") };
+        let mut event = ResetEvent {
             reason: reason.map(|name| Reason::Named(name.into())),
             state,
             process: pid.map(process),
             incident: Some(samples::refused().id()),
+            trigger: (direction == Direction::Sent).then_some(trigger),
             ..samples::bare(direction, "[::]:1", "[::]:2")
-        }
+        };
+        Diagnoser::default().explain(&mut event);
+        event
     }
 
     fn sent() -> ResetEvent {
@@ -264,6 +294,24 @@ mod tests {
             problems[0].starts_with("wrong process: demo-server[99] instead of demo-client for"),
             "{problems:?}"
         );
+    }
+
+    #[test]
+    fn a_wrong_cause_is_named() {
+        let other = ResetEvent { diagnosis: received(None).diagnosis, ..sent() };
+        let wrong = "wrong cause: connection_refused instead of stale_connection for a reset sent";
+        check(true, &[other, received(Some(10))], &[wrong]);
+        let untold = ResetEvent { diagnosis: None, ..sent() };
+        check(true, &[untold, received(Some(10))], &["wrong cause: none instead of stale_connection"]);
+    }
+
+    #[test]
+    fn a_receiver_has_the_cause_of_its_sender() {
+        let mut joined = ResetEvent { counterpart: Some(Arc::new(sent())), ..received(Some(10)) };
+        let wrong = "wrong cause: connection_refused instead of stale_connection for a reset received";
+        check(true, &[sent(), joined.clone()], &[wrong]);
+        Diagnoser::default().explain(&mut joined);
+        check(true, &[sent(), joined], &[]);
     }
 
     #[test]

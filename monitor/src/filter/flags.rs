@@ -1,17 +1,17 @@
 //! The filter as flags, the same for every command that shows resets. Alternatives come from repeating a flag, and
 //! different flags narrow each other down; for more there are expressions.
 
-use clap::{
-    Args,
-    builder::{NonEmptyStringValueParser, RangedU64ValueParser},
-};
+use clap::{Args, builder::RangedU64ValueParser};
 use ipnet::IpNet;
 
 use super::{
     Filter, Test,
     value::{self, ContainerName, ProcessName, ReasonName, UnitName, WorkloadName},
 };
-use crate::model::{Direction, Errno, Family};
+use crate::{
+    cause::Cause,
+    model::{Direction, Errno, Family},
+};
 
 /// Flags that choose resets.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -47,9 +47,9 @@ pub struct FilterFlags {
     /// Resets of connections with this local port
     #[arg(long, value_name = "PORT", value_parser = port())]
     lport: Vec<u16>,
-    /// Resets with this cause
-    #[arg(long, value_name = "CAUSE", value_parser = NonEmptyStringValueParser::new())]
-    cause: Vec<String>,
+    /// Resets with this cause, such as `close_unread`
+    #[arg(long, value_name = "CAUSE")]
+    cause: Vec<Cause>,
     /// Resets that the kernel sent for this reason, such as `no_socket`; by number if it has no name
     #[arg(long, value_name = "REASON")]
     reason: Vec<ReasonName>,
@@ -90,12 +90,6 @@ impl FilterFlags {
             tests(&self.errno, Test::Errno),
         ];
         Filter::All(fields.into_iter().filter_map(alternatives).collect())
-    }
-
-    /// Flags in use that nothing matches, because no event carries what they ask for so far.
-    pub fn unknown_yet(&self) -> Vec<&'static str> {
-        let flags = [("--cause", &self.cause)];
-        flags.into_iter().filter(|(_, values)| !values.is_empty()).map(|(flag, _)| flag).collect()
     }
 
     /// The switches of one field are alternatives, as one flag with two values would be.

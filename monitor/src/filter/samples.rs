@@ -9,26 +9,40 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use crate::model::{
-    Direction, Errno, FourTuple, Reason, ResetEvent, TcpState,
-    connection::{Connection, Figures, Role},
-    process::{OwnerFrom, Process, ProcessDetails},
-    segment::{NetfilterHook, Segment, TcpFlags},
-    workload::{Workload, WorkloadKind},
+use crate::{
+    diagnosis::Diagnoser,
+    model::{
+        Direction, Errno, FourTuple, Reason, ResetEvent, TcpState,
+        connection::{AcceptQueue, Connection, Figures, Gone, Role, Socket},
+        process::{Exit, OwnerFrom, Process, ProcessDetails},
+        segment::{NetfilterHook, Segment, TcpFlags},
+        workload::{Workload, WorkloadKind},
+    },
 };
 
 /// 2026-01-31T12:00:00Z
 const NOON: i64 = 1_769_860_800;
 
-const OWNERS: [OwnerFrom; 8] = [
-    OwnerFrom::Connect,
-    OwnerFrom::Accept,
-    OwnerFrom::Listen,
-    OwnerFrom::Seed,
-    OwnerFrom::Holder,
-    OwnerFrom::Current,
-    OwnerFrom::Recent,
-    OwnerFrom::None,
+/// The kernel's names (`include/net/rstreason.h`, 6.12–6.18), one of those of Multipath TCP.
+const REASONS: [&str; 18] = [
+    "NOT_SPECIFIED",
+    "NO_SOCKET",
+    "TCP_INVALID_ACK_SEQUENCE",
+    "TCP_RFC7323_PAWS",
+    "TCP_TOO_OLD_ACK",
+    "TCP_ACK_UNSENT_DATA",
+    "TCP_FLAGS",
+    "TCP_OLD_ACK",
+    "TCP_ABORT_ON_DATA",
+    "TCP_TIMEWAIT_SOCKET",
+    "INVALID_SYN",
+    "TCP_ABORT_ON_CLOSE",
+    "TCP_ABORT_ON_LINGER",
+    "TCP_ABORT_ON_MEMORY",
+    "TCP_STATE",
+    "TCP_KEEPALIVE_TIMEOUT",
+    "TCP_DISCONNECT_WITH_DATA",
+    "MPTCP_RST_EMIDDLEBOX",
 ];
 
 /// A reset of which only the direction and the ends are known.
@@ -60,6 +74,7 @@ pub(crate) fn bare(direction: Direction, local: &str, peer: &str) -> ResetEvent 
         workload: None,
         counterpart: None,
         incident: None,
+        diagnosis: None,
     }
 }
 
@@ -77,6 +92,15 @@ pub(crate) fn process(pid: u32, comm: &str) -> Process {
 
 /// One event of each kind that outputs have to get right, by name.
 pub(crate) fn all() -> Vec<(&'static str, ResetEvent)> {
+    let mut diagnoser = Diagnoser::default();
+    let explained = |(name, mut event)| {
+        diagnoser.explain(&mut event);
+        (name, event)
+    };
+    undiagnosed().into_iter().map(explained).collect()
+}
+
+fn undiagnosed() -> Vec<(&'static str, ResetEvent)> {
     vec![
         ("refused", refused()),
         ("no socket", no_socket()),
@@ -169,6 +193,9 @@ pub(crate) fn unread() -> ResetEvent {
             role: Some(Role::Server),
             age: Some(Duration::from_millis(351_200)),
             idle: Some(Duration::from_millis(4)),
+            since_sent: Some(Duration::from_millis(4)),
+            since_received: Some(Duration::from_millis(8)),
+            since_acked: Some(Duration::from_millis(8)),
             figures: Some(Figures {
                 bytes_sent: 512,
                 bytes_acked: 480,
@@ -285,28 +312,33 @@ prop_compose! {
         peer in any_end(),
         errno in option::of(select(Errno::ALL.to_vec())),
         process in option::of(any_process()),
-        owner_from in select(OWNERS.to_vec()),
+        owner_from in select(OwnerFrom::ALL.to_vec()),
         connection in option::of(any_connection()),
         (trigger, rst) in (option::of(any_segment()), option::of(any_segment())),
         (actor, cgroup) in (option::of(any_process()), option::of(any_text())),
         (workload, counterpart) in (option::of(any_workload()), any::<bool>()),
+        (socket, gone) in (option::of(any_socket()), option::of(any_gone())),
+        (exit, acting) in (option::of(any_exit()), option::of(any_process())),
+        netfilter_hook in option::weighted(0.1, Just(NetfilterHook::Input)),
+        diagnosed in any::<bool>(),
     ) -> ResetEvent {
         let since_1970 = SignedDuration::from_secs(seconds) + SignedDuration::from_nanos(nanoseconds);
         let time = Timestamp::UNIX_EPOCH + since_1970;
-        ResetEvent {
+        let mut event = ResetEvent {
             time, sequence, reason, state, tuple: FourTuple { local, peer }, netns, errno, process, owner_from,
-            connection, trigger, rst, actor, cgroup: cgroup.map(Into::into), workload: workload.map(Arc::new),
+            connection, trigger, rst, actor, socket, gone, exit, acting, netfilter_hook, cgroup: cgroup.map(Into::into), workload: workload.map(Arc::new),
             counterpart: counterpart.then(|| Arc::new(refused())), incident: counterpart.then(|| refused().id()),
             ..bare(direction, "[::]:1", "[::]:2")
+        };
+        if diagnosed {
+            Diagnoser::default().explain(&mut event);
         }
+        event
     }
 }
 
 fn any_reason() -> impl Strategy<Value = Reason> {
-    let named = prop_oneof![
-        select(vec!["NO_SOCKET", "TCP_INVALID_ACK_SEQUENCE", "MPTCP_RST_EMIDDLEBOX"]).prop_map(str::to_owned),
-        "[A-Z0-9_]{1,40}",
-    ];
+    let named = prop_oneof![select(REASONS.to_vec()).prop_map(str::to_owned), "[A-Z0-9_]{1,40}",];
     prop_oneof![named.prop_map(|name| Reason::Named(name.into())), any::<u32>().prop_map(Reason::Unknown)]
 }
 
@@ -356,9 +388,10 @@ prop_compose! {
         role in option::of(select(vec![Role::Client, Role::Server])),
         age in any::<Option<Duration>>(),
         idle in any::<Option<Duration>>(),
-        figures in option::of(any_figures()),
+        (since_sent, since_received, since_acked) in any::<(Option<Duration>, Option<Duration>, Option<Duration>)>(),
+        (handshake_ttl, figures) in (any::<Option<u8>>(), option::of(any_figures())),
     ) -> Connection {
-        Connection { role, age, idle, handshake_ttl: None, figures }
+        Connection { role, age, idle, since_sent, since_received, since_acked, handshake_ttl, figures }
     }
 }
 
@@ -382,4 +415,35 @@ prop_compose! {
     ) -> Segment {
         Segment { flags: TcpFlags(flags), payload_bytes, seq, ack, window, ttl, ip_id }
     }
+}
+
+prop_compose! {
+    fn any_socket()(
+        state_at_event in option::of(select(TcpState::ALL.to_vec())),
+        (orphaned, keepalive, linger2_negative, receive_shutdown, send_shutdown, mptcp) in
+            any::<(bool, bool, bool, bool, bool, bool)>(),
+        linger in option::of(prop_oneof![Just(Duration::ZERO), any::<Duration>()]),
+        (probes_out, user_timeout) in any::<(u8, Option<Duration>)>(),
+        accept_queue in option::of((0..4_u32, 0..4_u32)),
+    ) -> Socket {
+        Socket {
+            state_at_event, orphaned, keepalive, linger2_negative, receive_shutdown, send_shutdown, mptcp, linger,
+            probes_out, user_timeout,
+            accept_queue: accept_queue.map(|(length, limit)| AcceptQueue { length, limit }),
+            ..Socket::default()
+        }
+    }
+}
+
+prop_compose! {
+    fn any_gone()(
+        (was_listener, since, idle) in any::<(bool, Duration, Option<Duration>)>(),
+        (bytes_sent, bytes_acked, bytes_received) in any::<(u64, u64, u64)>(),
+    ) -> Gone {
+        Gone { was_listener, since, idle, bytes_sent, bytes_acked, bytes_received }
+    }
+}
+
+fn any_exit() -> impl Strategy<Value = Exit> {
+    prop_oneof![any::<u8>().prop_map(Exit::Code), (1..=64_u8).prop_map(Exit::Signal)]
 }

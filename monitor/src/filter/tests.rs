@@ -7,9 +7,13 @@ use ipnet::IpNet;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{Filter, Test, flags::FilterFlags, samples, value};
-use crate::model::{
-    Direction, Errno, Family, ResetEvent,
-    workload::{Workload, WorkloadKind},
+use crate::{
+    cause::Cause,
+    diagnosis::Diagnoser,
+    model::{
+        Direction, Errno, Family, ResetEvent,
+        workload::{Workload, WorkloadKind},
+    },
 };
 
 #[derive(clap::Parser)]
@@ -178,24 +182,25 @@ fn reasons_errors_and_directions() {
 }
 
 #[test]
+fn causes() {
+    let mut event = samples::unread();
+    Diagnoser::default().explain(&mut event);
+    check_all(
+        &event,
+        &["--cause close_unread", "--cause Close-Unread", "--cause mptcp --cause close_unread"],
+        &["--cause process_exit", "--cause close_unread --received"],
+    );
+    let undiagnosed = samples::bare(Direction::Sent, "10.0.0.5:1", "10.0.0.9:2");
+    check_all(&undiagnosed, &[], &["--cause unknown"]);
+}
+
+#[test]
 fn flags_combine() {
     check_all(
         &samples::refused(),
         &["--port 443 --received", "--port 443 --port 80 --pid 4711", "--peer 10.0.0.9 --peer 10.9.9.9 -4"],
         &["--port 443 --sent", "--port 80 --pid 4711", "--peer 10.0.0.9 --local 10.0.0.9"],
     );
-}
-
-#[test]
-fn what_events_do_not_carry_matches_nothing() {
-    let check = |text: &str, expected: &[&str]| {
-        let flags = flags(text);
-        assert_eq!(flags.unknown_yet(), expected, "{text}");
-        let matches = samples::all().iter().any(|(_, event)| flags.filter().matches(event));
-        assert_eq!(matches, expected.is_empty(), "{text}");
-    };
-    check("--received", &[]);
-    check("--cause closed_port --sent", &["--cause"]);
 }
 
 #[test]
@@ -225,6 +230,7 @@ fn bad_values_get_a_clear_error() {
         check(&format!("{flag}="), "expected a name");
     }
     check("--errno EAGAIN", "a reset causes one of ECONNRESET, ECONNREFUSED, EPIPE, ETIMEDOUT, ECONNABORTED");
+    check("--cause close_unred", "there is no such cause; did you mean close_unread?");
     check("--sent=yes", "unexpected value");
 }
 
@@ -258,6 +264,7 @@ fn any_test() -> impl Strategy<Value = Test> {
         any::<u16>().prop_map(Test::Port),
         any::<u16>().prop_map(Test::LocalPort),
         Just(Test::Reason("no_socket".parse().expect("a reason"))),
+        select(Cause::ALL.to_vec()).prop_map(Test::Cause),
         select(vec![Direction::Sent, Direction::Received]).prop_map(Test::Direction),
         select(vec![Family::Ipv4, Family::Ipv6]).prop_map(Test::Family),
         select(Errno::ALL.to_vec()).prop_map(Test::Errno),

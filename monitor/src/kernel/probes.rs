@@ -97,6 +97,14 @@ impl Probes {
             || attached("tcp_v4_send_reset") && attached("tcp_v6_send_reset")
     }
 
+    /// Whether resets that netfilter makes are seen. While its module is not there, it makes none.
+    pub fn see_resets_of_firewall(&self) -> bool {
+        let waits = |status: &ProbeStatus| matches!(status.outcome, Outcome::Waiting { .. });
+        ["nf_send_reset", "nf_send_reset6"].into_iter().all(|name| {
+            self.statuses.iter().any(|status| status.name == name && (status.is_attached() || waits(status)))
+        })
+    }
+
     /// Whether a probe waits for a module to be loaded.
     pub fn is_waiting(&self) -> bool {
         self.statuses.iter().any(|status| matches!(status.outcome, Outcome::Waiting { .. }))

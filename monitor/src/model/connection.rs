@@ -32,6 +32,12 @@ pub struct Connection {
     pub age: Option<Duration>,
     /// Time since the last data in either direction, in the kernel's ticks.
     pub idle: Option<Duration>,
+    /// Time since this end last sent data, or the handshake if it sent none.
+    pub since_sent: Option<Duration>,
+    /// Time since data last came, or the handshake if none came.
+    pub since_received: Option<Duration>,
+    /// Time since the peer last acknowledged anything.
+    pub since_acked: Option<Duration>,
     /// TTL or hop limit of the peer's packet that completed the handshake, where a probe saw it.
     pub handshake_ttl: Option<u8>,
     /// What only a socket that still exists can tell.
@@ -136,6 +142,8 @@ pub struct Gone {
     pub was_listener: bool,
     /// Time since it was closed.
     pub since: Duration,
+    /// How long no data had moved when it was closed; `None` of a listener.
+    pub idle: Option<Duration>,
     /// Payload bytes sent, with retransmissions.
     pub bytes_sent: u64,
     /// Payload bytes that the peer had acknowledged.

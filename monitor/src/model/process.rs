@@ -26,6 +26,18 @@ pub enum OwnerFrom {
 }
 
 impl OwnerFrom {
+    /// Every way, in the order of the variants.
+    pub const ALL: [Self; 8] = [
+        Self::Connect,
+        Self::Accept,
+        Self::Listen,
+        Self::Seed,
+        Self::Holder,
+        Self::Current,
+        Self::Recent,
+        Self::None,
+    ];
+
     /// As users write it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,6 +68,13 @@ pub struct Process {
     pub uid: u32,
     /// What `/proc` knows; `None` when the process was gone before it could be read.
     pub details: Option<Arc<ProcessDetails>>,
+}
+
+impl Process {
+    /// Its name: what `/proc` says, else what the kernel had recorded.
+    pub fn name(&self) -> &str {
+        self.details.as_ref().map_or(&self.comm, |details| &details.comm)
+    }
 }
 
 /// What `/proc` knows about a process.

@@ -1,6 +1,5 @@
-//! One row an event, one column for each value of the JSON object that is known so far: keys joined by underscores, in
-//! the object's order. Unknown is empty; the arguments of a process are a JSON
-//! array; text is escaped as for a terminal.
+//! One row an event, one column for each value of the JSON object: keys joined by underscores, in the object's order.
+//! Unknown is empty; the arguments of a process and the evidence are JSON arrays; text is escaped as for a terminal.
 
 use std::io::{self, Write};
 
@@ -16,7 +15,7 @@ use crate::model::ResetEvent;
 type Column = (&'static str, fn(&Reset<'_>) -> Option<String>);
 
 #[rustfmt::skip] // A column a line.
-const COLUMNS: [Column; 74] = [
+const COLUMNS: [Column; 80] = [
     ("schema", |reset| text(Some(reset.schema))),
     ("id", |reset| text(Some(reset.id))),
     ("time", |reset| text(Some(reset.time))),
@@ -90,7 +89,13 @@ const COLUMNS: [Column; 74] = [
     ("counterpart_process_uid", |reset| counterpart_process(reset, |process| text(Some(process.uid)))),
     ("counterpart_process_start_time", |reset| counterpart_process(reset, |process| text(Some(process.start_time)))),
     ("counterpart_owner_from", |reset| counterpart(reset, |end| text(Some(end.owner_from)))),
+    ("counterpart_cause", |reset| counterpart(reset, |end| text(end.cause))),
     ("incident", |reset| text(reset.incident)),
+    ("cause", |reset| text(reset.cause)),
+    ("confidence", |reset| text(reset.confidence)),
+    ("evidence", |reset| reset.evidence.as_deref().and_then(array)),
+    ("summary", |reset| text(reset.summary.as_deref())),
+    ("advice", |reset| text(reset.advice)),
 ];
 
 /// Writes the names of the columns.

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 /// The text with every unsafe character as Rust writes it: `\u{1b}`, `\n`.
-pub(super) fn escape(text: &str) -> Cow<'_, str> {
+pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return text.into();
     }

@@ -13,19 +13,23 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::escape::escape_in_json;
-use crate::model::{
-    Errno, EventId, Reason, ResetEvent, TcpState,
-    connection::{Connection, Figures, Gone, Role},
-    process::{Exit, Process},
-    segment::{NetfilterHook, Segment, TcpFlags},
-    workload::Workload,
+use crate::{
+    catalogue::{self, Language},
+    model::{
+        Errno, EventId, Reason, ResetEvent, TcpState,
+        connection::{Connection, Figures, Gone, Role},
+        diagnosis::Diagnosis,
+        process::{Exit, Process},
+        segment::{NetfilterHook, Segment, TcpFlags},
+        workload::Workload,
+    },
 };
 
 /// Version of the object's shape.
 pub const SCHEMA: u32 = 1;
 
-/// A key that is in the schema and that nothing fills in so far; serialised as `null`.
-type NotKnownYet = ();
+/// Its texts are in one language, whatever the user's: programs read them.
+const LANGUAGE: Language = Language::English;
 
 /// The object: a view of an event in the terms of the schema.
 #[derive(Clone, Debug, Serialize)]
@@ -57,11 +61,11 @@ pub struct Reset<'a> {
     pub(super) rst: Option<Header>,
     pub(super) counterpart: Option<OtherEnd<'a>>,
     pub(super) incident: Option<Incident>,
-    cause: NotKnownYet,
-    confidence: NotKnownYet,
-    evidence: NotKnownYet,
-    summary: NotKnownYet,
-    advice: NotKnownYet,
+    pub(super) cause: Option<&'static str>,
+    pub(super) confidence: Option<&'static str>,
+    pub(super) evidence: Option<Vec<String>>,
+    pub(super) summary: Option<String>,
+    pub(super) advice: Option<&'static str>,
 }
 
 /// A moment, in RFC 3339 with nanoseconds, in UTC.
@@ -130,6 +134,7 @@ pub(super) struct OtherEnd<'a> {
     pub(super) netns: Option<u32>,
     pub(super) process: Option<Owner<'a>>,
     pub(super) owner_from: &'static str,
+    pub(super) cause: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -185,6 +190,7 @@ pub(super) fn write_value(value: &impl Serialize, to: &mut impl Write) -> io::Re
 impl<'a> Reset<'a> {
     /// The object for an event of a host.
     pub fn new(event: &'a ResetEvent, host: &'a str) -> Self {
+        let diagnosis = event.diagnosis.as_deref();
         Self {
             schema: SCHEMA,
             id: event.id(),
@@ -212,11 +218,12 @@ impl<'a> Reset<'a> {
             rst: event.rst.as_ref().map(Header::new),
             counterpart: event.counterpart.as_deref().map(OtherEnd::new),
             incident: event.incident.map(Incident),
-            cause: (),
-            confidence: (),
-            evidence: (),
-            summary: (),
-            advice: (),
+            cause: diagnosis.map(|diagnosis| diagnosis.cause.as_str()),
+            confidence: diagnosis.map(|diagnosis| diagnosis.confidence.as_str()),
+            evidence: diagnosis.map(evidence),
+            summary: diagnosis.map(|diagnosis| catalogue::summary(event, diagnosis, LANGUAGE)),
+            advice: diagnosis
+                .map(|diagnosis| catalogue::advice(diagnosis.cause, event.direction, LANGUAGE).here),
         }
     }
 }
@@ -274,7 +281,7 @@ impl<'a> Owner<'a> {
         let details = process.details.as_deref();
         Self {
             pid: process.pid,
-            comm: super::comm(process),
+            comm: process.name(),
             exe: details.and_then(|details| details.exe.as_deref()),
             cmdline: details.and_then(|details| details.cmdline.as_deref()),
             uid: process.uid,
@@ -320,6 +327,7 @@ impl<'a> OtherEnd<'a> {
             netns: event.netns,
             process: event.process.as_ref().map(Owner::new),
             owner_from: event.owner_from.as_str(),
+            cause: event.diagnosis.as_ref().map(|diagnosis| diagnosis.cause.as_str()),
         }
     }
 }
@@ -373,6 +381,10 @@ impl serde_json::ser::Formatter for TerminalSafe {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         writer.write_all(escape_in_json(fragment).as_bytes())
     }
+}
+
+fn evidence(diagnosis: &Diagnosis) -> Vec<String> {
+    diagnosis.evidence.iter().map(|fact| catalogue::evidence(fact, LANGUAGE)).collect()
 }
 
 fn microseconds(duration: Duration) -> u64 {

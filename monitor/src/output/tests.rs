@@ -14,13 +14,14 @@ use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr as _;
 
 use self::tree::{Tree, tree};
-use super::{Color, Context, Format, Printer, comm, escape::escape};
+use super::{Color, Context, Format, Printer, escape::escape};
 use crate::{
+    diagnosis::Diagnoser,
     filter::samples,
     model::{
         Direction, ResetEvent,
         connection::Gone,
-        process::Exit,
+        process::{Exit, Process},
         segment::NetfilterHook,
         workload::{Workload, WorkloadKind},
     },
@@ -43,15 +44,13 @@ const SCHEMA: &str = r#"{"schema":1,"id":"…","time":"2026-01-31T12:00:00.12345
    "netfilter_hook":"input"},
  "rst":{"ttl":64,"flags":"R","seq":1,"ack":0,"window":0},
  "counterpart":{"id":"…","direction":"sent","kernel_reason":"NO_SOCKET","state":null,"netns":4026531840,
-   "process":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},"owner_from":"connect"},
+   "process":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},"owner_from":"connect",
+   "cause":"close_unread"},
  "incident":"…",
  "cause":"peer_idle_timeout","confidence":"likely",
  "evidence":["idle for 350.0 s, the idle timeout of AWS NLB","nothing was unacknowledged"],
  "summary":"10.0.0.9:443 reset an idle connection of python3[4711] after 350 s",
  "advice":"Send keepalives more often than every 350 s, or retry idempotent requests on a fresh connection."}"#;
-
-/// Keys that nothing fills in so far.
-const NOT_KNOWN_YET: [&str; 5] = ["cause", "confidence", "evidence", "summary", "advice"];
 
 const FORMATS: [Format; 4] = [Format::Table, Format::Wide, Format::Json, Format::Csv];
 
@@ -100,11 +99,12 @@ fn full() -> ResetEvent {
     let gone = Some(Gone {
         was_listener: false,
         since: Duration::from_millis(3),
+        idle: None,
         bytes_sent: 0,
         bytes_acked: 0,
         bytes_received: 0,
     });
-    ResetEvent {
+    let mut event = ResetEvent {
         reason,
         connection,
         trigger,
@@ -117,7 +117,9 @@ fn full() -> ResetEvent {
         counterpart: Some(Arc::new(ResetEvent { netns: Some(1), ..sender })),
         incident,
         ..samples::refused()
-    }
+    };
+    Diagnoser::default().explain(&mut event);
+    event
 }
 
 #[test]
@@ -178,7 +180,7 @@ fn json_has_the_keys_of_the_schema_in_their_order() {
     let full = tree(&line(Format::Json, &full()));
     let unknown = full.leaves().into_iter().filter(|(_, value)| value == "null").map(|(key, _)| key);
     let unknown: Vec<String> = unknown.collect();
-    assert_eq!(unknown, NOT_KNOWN_YET);
+    assert_eq!(unknown, Vec::<String>::new());
 }
 
 #[test]
@@ -199,6 +201,17 @@ fn json_values() {
     check(&samples::unknown_reason(), "/kernel_reason", 77.into());
     check(&samples::ipv6(), "/connection/bytes_sent", serde_json::Value::Null);
     check(&samples::ipv6(), "/peer/addr", "2001:db8::1".into());
+    check(&full(), "/cause", "close_unread".into());
+    check(&full(), "/confidence", "certain".into());
+    check(&full(), "/evidence/1", "1,460 bytes had come and not been read".into());
+    check(&full(), "/counterpart/cause", "close_unread".into());
+    check(
+        &full(),
+        "/summary",
+        "python3[4711] closed the connection with 1,460 bytes unread, so the kernel reset it; python3[4711] got ECONNREFUSED"
+            .into(),
+    );
+    check(&samples::refused(), "/cause", serde_json::Value::Null);
     check(&samples::hostile(), "/process/comm", "a\u{1b}[2J\"\u{202e},\n".into());
     check(&samples::bare(Direction::Sent, "1.2.3.4:5", "6.7.8.9:0"), "/process", serde_json::Value::Null);
 }
@@ -210,8 +223,7 @@ fn csv_has_the_known_leaves_of_json() {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(table.as_bytes());
     let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
     let json = tree(&line(Format::Json, &event));
-    let known = json.leaves().into_iter().filter(|(key, _)| !NOT_KNOWN_YET.contains(&&**key));
-    let expected: Vec<(String, String)> = known.collect();
+    let expected: Vec<(String, String)> = json.leaves().into_iter().collect();
     let written: Vec<(String, String)> =
         rows[0].iter().zip(&rows[1]).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     assert_eq!(written, expected);
@@ -279,7 +291,7 @@ proptest! {
         prop_assert!(line.contains(&event.tuple.peer.to_string()), "{:?}", line);
         let peer = event.counterpart.as_ref().and_then(|other| other.process.as_ref());
         for process in event.process.iter().chain(peer) {
-            prop_assert!(line.contains(&format!("{}[{}]", escape(comm(process)), process.pid)), "{:?}", line);
+            prop_assert!(line.contains(&format!("{}[{}]", escape(process.name()), process.pid)), "{:?}", line);
         }
         let incident = event.incident.map(|id| id.to_string());
         prop_assert!(incident.is_none_or(|id| line.contains(&id)), "{:?}", line);
@@ -289,7 +301,7 @@ proptest! {
     fn json_gives_text_back(event in samples::any_event()) {
         let object: serde_json::Value = serde_json::from_str(&line(Format::Json, &event)).expect("JSON");
         let written = object.pointer("/process/comm").and_then(|name| name.as_str());
-        prop_assert_eq!(written, event.process.as_ref().map(comm));
+        prop_assert_eq!(written, event.process.as_ref().map(Process::name));
         let reason = event.reason.as_ref().map(ToString::to_string);
         let written = &object["kernel_reason"];
         let number = written.as_u64().map(|number| number.to_string());

@@ -6,13 +6,15 @@ use jiff::fmt::strtime;
 
 use super::{shorten_end, shorten_middle};
 use crate::{
+    cause::{Cause, Confidence},
     model::{
         Direction, Errno, ResetEvent, TcpState,
         connection::{Connection, Figures},
+        diagnosis::Diagnosis,
         process::Process,
         segment::Segment,
     },
-    output::{Context, comm, escape::escape, srtt},
+    output::{Context, escape::escape, srtt},
 };
 
 /// A column of text.
@@ -52,16 +54,16 @@ pub(super) enum Paint {
 pub(super) const TABLE: [Column; 7] = [
     left("TIME", 12, |event, context, _| time(event, context, "%H:%M:%S%.3f")).painted(Paint::Dim),
     DIRECTION,
-    left("PROCESS", 19, |event, _, room| process(event.process.as_ref(), room)),
+    left("PROCESS", 21, |event, _, room| process(event.process.as_ref(), room)),
     left("LOCAL", 21, |event, _, room| end(event.tuple.local, room)),
-    left("PEER", 21, |event, _, room| end(event.tuple.peer, room)),
-    STATE,
-    left("REASON", 25, |event, _, room| reason_or_error(event, room)),
+    left("PEER", 21, |event, _, room| peer(event, room)),
+    CAUSE,
+    left("ERROR", 12, |event, _, _| known(event.errno.map(Errno::as_str))),
 ];
 
 /// Widths for what is common; more pushes the rest of the line.
 #[rustfmt::skip] // A column a line.
-pub(super) const WIDE: [Column; 28] = [
+pub(super) const WIDE: [Column; 30] = [
     left("TIME", 35, |event, context, _| time(event, context, "%Y-%m-%dT%H:%M:%S%.9f%:z")).painted(Paint::Dim),
     DIRECTION,
     left("PROCESS", 22, |event, _, room| process(event.process.as_ref(), room)),
@@ -70,7 +72,9 @@ pub(super) const WIDE: [Column; 28] = [
     left("LOCAL", 21, |event, _, room| end(event.tuple.local, room)),
     left("PEER", 21, |event, _, room| end(event.tuple.peer, room)),
     left("PEER_PROCESS", 22, |event, _, room| process(peer_process(event), room)),
-    STATE,
+    CAUSE,
+    left("CONFIDENCE", 10, |event, _, _| known(event.diagnosis.as_ref().map(|of| of.confidence.as_str()))),
+    left("STATE", 12, |event, _, _| known(event.state.map(TcpState::as_str))),
     left("REASON", 25, |event, _, _| known(reason(event))),
     left("ERRNO", 12, |event, _, _| known(event.errno.map(Errno::as_str))),
     left("NETNS", 10, |event, _, _| known(event.netns)),
@@ -94,7 +98,7 @@ pub(super) const WIDE: [Column; 28] = [
 
 const DIRECTION: Column =
     left("DIR", 4, |event, _, _| direction(event.direction).to_owned()).painted(Paint::Direction);
-const STATE: Column = left("STATE", 12, |event, _, _| known(event.state.map(TcpState::as_str)));
+const CAUSE: Column = left("CAUSE", 23, |event, _, _| known(event.diagnosis.as_deref().map(cause)));
 
 const fn left(
     header: &'static str,
@@ -148,13 +152,25 @@ fn process(process: Option<&Process>, room: usize) -> String {
         return known(None::<&str>);
     };
     let pid = format!("[{}]", process.pid);
-    let name = shorten_end(escape(comm(process)), room.saturating_sub(pid.len()));
+    let name = shorten_end(escape(process.name()), room.saturating_sub(pid.len()));
     format!("{name}{pid}")
 }
 
 /// The owner of the other end's socket, when that is on this host.
 fn peer_process(event: &ResetEvent) -> Option<&Process> {
     event.counterpart.as_ref()?.process.as_ref()
+}
+
+/// The other end: who it is where that is known, since its address is this host's. Who listened at a port before it was
+/// closed is not.
+fn peer(event: &ResetEvent, room: usize) -> String {
+    let address = event.tuple.peer;
+    let has_socket = event.counterpart.as_ref().is_some_and(|other| other.state.is_some());
+    let Some(owner) = peer_process(event).filter(|_| has_socket) else {
+        return end(address, room);
+    };
+    let port = format!(":{}", address.port());
+    format!("{}{port}", process(Some(owner), room.saturating_sub(port.len())))
 }
 
 fn executable(process: &Process) -> Option<&str> {
@@ -173,22 +189,11 @@ fn end(end: SocketAddr, room: usize) -> String {
     }
 }
 
-/// What tells most: why it was sent, or what the application is told and, of a received one, by whom if that is known.
-/// Who listened at a port before it was closed has not reset anything.
-fn reason_or_error(event: &ResetEvent, room: usize) -> String {
-    if let Some(reason) = reason(event) {
-        return reason;
-    }
-    let error = known(event.errno.map(Errno::as_str));
-    let acted = event.counterpart.as_ref().is_some_and(|other| other.state.is_some());
-    match (event.direction, peer_process(event).filter(|_| acted)) {
-        (Direction::Sent, _) | (_, None) => error,
-        (Direction::Received, Some(by)) => {
-            let told = format!("{error} by ");
-            let by = process(Some(by), room.saturating_sub(told.len()));
-            format!("{told}{by}")
-        }
-    }
+/// The cause, with a question mark where another one may fit as well.
+fn cause(diagnosis: &Diagnosis) -> String {
+    let in_doubt = diagnosis.confidence == Confidence::Possible && diagnosis.cause != Cause::Unknown;
+    let doubt = if in_doubt { "?" } else { "" };
+    format!("{}{doubt}", diagnosis.cause.as_str())
 }
 
 /// The kernel's reason, or the firewall's hook.
@@ -225,17 +230,25 @@ mod tests {
     use crate::filter::samples;
 
     #[test]
-    fn only_a_receipt_is_by_the_other_end() {
-        let server = Arc::new(samples::unread());
-        let received = ResetEvent { counterpart: Some(server), ..samples::refused() };
-        assert_eq!(reason_or_error(&received, 25), "ECONNREFUSED by ngi…[900]");
-        assert_eq!(reason_or_error(&ResetEvent { errno: None, ..received.clone() }, 25), "- by nginx[900]");
-        let nobody = ResetEvent { state: None, ..samples::unread() };
-        let refused = ResetEvent { counterpart: Some(Arc::new(nobody)), ..samples::refused() };
-        assert_eq!(reason_or_error(&refused, 25), "ECONNREFUSED");
-        // Older kernels have no reasons for what they send.
-        let sent = ResetEvent { reason: None, counterpart: Some(Arc::new(received)), ..samples::unread() };
-        assert_eq!(reason_or_error(&sent, 25), "-");
+    fn a_peer_on_this_host_is_named() {
+        let server = Some(Arc::new(samples::unread()));
+        let joined = ResetEvent { counterpart: server, ..samples::refused() };
+        assert_eq!(peer(&joined, 21), "nginx[900]:443");
+        assert_eq!(peer(&joined, 12), "ng…[900]:443");
+        let closed = Some(Arc::new(ResetEvent { state: None, ..samples::unread() }));
+        let unknown = Some(Arc::new(ResetEvent { process: None, ..samples::unread() }));
+        for counterpart in [closed, unknown] {
+            assert_eq!(peer(&ResetEvent { counterpart, ..samples::refused() }, 21), "10.0.0.9:443");
+        }
+        assert_eq!(peer(&samples::refused(), 21), "10.0.0.9:443");
+    }
+
+    #[test]
+    fn every_cause_fits_its_column() {
+        for cause in Cause::ALL {
+            let diagnosis = Diagnosis { cause, confidence: Confidence::Possible, evidence: Vec::new() };
+            assert!(self::cause(&diagnosis).len() <= CAUSE.width, "{cause:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,237 @@
+//! What was concluded about resets: causes, errors that applications were told, how owners are known, ages and idle times.
+//! Counted as events come, so lost ones lack; of the causes the rest of the kernel's own count is `undiagnosed`.
+
+use prometheus::{Histogram, HistogramOpts, Registry};
+
+use super::{MetricsError, counter};
+use crate::{
+    cause::Cause,
+    kernel::counters::Counts,
+    model::{Direction, Errno, ResetEvent, process::OwnerFrom},
+};
+
+/// Label value of resets whose event was lost, or has not come yet.
+const UNDIAGNOSED: &str = "undiagnosed";
+
+/// Seconds from the handshake to the reset.
+const AGES: [f64; 10] = [0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0];
+
+/// Seconds without data before the reset: a little above the idle timeouts that are in use, so that each has its bucket.
+const IDLE_TIMES: [f64; 12] = [0.1, 1.0, 5.5, 16.0, 62.0, 80.0, 125.0, 245.0, 355.0, 610.0, 1220.0, 3650.0];
+
+/// What was concluded so far. A clone has the causes of its moment.
+#[derive(Clone, Debug)]
+pub struct Diagnosed {
+    sent: [u64; Cause::ALL.len()],
+    received: [u64; Cause::ALL.len()],
+    errors: [u64; Errno::ALL.len()],
+    owners: [u64; OwnerFrom::ALL.len()],
+    ages: Histogram,
+    idle_times: Histogram,
+}
+
+impl Diagnosed {
+    /// Nothing so far.
+    pub fn new() -> Result<Self, MetricsError> {
+        let histogram = |name: &str, help: &str, buckets: &[f64]| {
+            Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))
+        };
+        Ok(Self {
+            sent: [0; Cause::ALL.len()],
+            received: [0; Cause::ALL.len()],
+            errors: [0; Errno::ALL.len()],
+            owners: [0; OwnerFrom::ALL.len()],
+            ages: histogram(
+                "resetmon_reset_connection_age_seconds",
+                "How long connections had been established when they were reset.",
+                &AGES,
+            )?,
+            idle_times: histogram(
+                "resetmon_reset_idle_seconds",
+                "How long no data had moved on connections when they were reset.",
+                &IDLE_TIMES,
+            )?,
+        })
+    }
+
+    /// Counts an event.
+    pub fn add(&mut self, event: &ResetEvent) {
+        if let Some(diagnosis) = &event.diagnosis {
+            let causes = match event.direction {
+                Direction::Sent => &mut self.sent,
+                Direction::Received => &mut self.received,
+            };
+            causes[diagnosis.cause as usize] += 1;
+        }
+        if let Some(errno) = event.errno {
+            self.errors[errno as usize] += 1;
+        }
+        self.owners[event.owner_from as usize] += 1;
+        if let Some(connection) = &event.connection {
+            let observe = |histogram: &Histogram, time: Option<std::time::Duration>| {
+                time.inspect(|time| histogram.observe(time.as_secs_f64()));
+            };
+            observe(&self.ages, connection.age);
+            observe(&self.idle_times, connection.idle);
+        }
+    }
+
+    /// Exports everything. The kernel's counts must not be older than this: what has been concluded has been counted.
+    pub(super) fn register(&self, registry: &Registry, counts: &Counts) -> Result<(), MetricsError> {
+        let sent: u64 = counts.sent.iter().map(|sent| sent.count).sum();
+        let received: u64 = counts.received.iter().map(|(_, count)| count).sum();
+        causes(
+            registry,
+            "resetmon_resets_sent_total",
+            "TCP resets that this host sent, by cause (undiagnosed: without an event).",
+            (Direction::Sent, &self.sent, sent + counts.missed_sent),
+        )?;
+        causes(
+            registry,
+            "resetmon_resets_received_total",
+            "TCP resets that reached a local socket, by cause (undiagnosed: without an event).",
+            (Direction::Received, &self.received, received + counts.missed_received),
+        )?;
+        let errors = counter(
+            registry,
+            "resetmon_errors_delivered_total",
+            "Resets that an application is told about, by its error.",
+            &["errno"],
+        )?;
+        for (errno, count) in Errno::ALL.iter().zip(self.errors) {
+            errors.with_label_values(&[errno.as_str()]).inc_by(count);
+        }
+        let owners = counter(
+            registry,
+            "resetmon_attributions_total",
+            "Resets by how the owner of their socket is known (none: it is not).",
+            &["owner_from"],
+        )?;
+        for (owner_from, count) in OwnerFrom::ALL.iter().zip(self.owners) {
+            owners.with_label_values(&[owner_from.as_str()]).inc_by(count);
+        }
+        registry.register(Box::new(self.ages.clone()))?;
+        registry.register(Box::new(self.idle_times.clone()))
+    }
+}
+
+/// The causes of one direction, whose sum is the kernel's own count.
+fn causes(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    (direction, counts, total): (Direction, &[u64], u64),
+) -> Result<(), MetricsError> {
+    let resets = counter(registry, name, help, &["cause"])?;
+    for (cause, count) in Cause::ALL.iter().zip(counts).filter(|(cause, _)| cause.fits(direction)) {
+        resets.with_label_values(&[cause.as_str()]).inc_by(*count);
+    }
+    let diagnosed: u64 = counts.iter().sum();
+    resets.with_label_values(&[UNDIAGNOSED]).inc_by(total.saturating_sub(diagnosed));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use prometheus::{Encoder as _, TextEncoder};
+
+    use super::*;
+    use crate::{
+        cause::Confidence,
+        filter::samples,
+        kernel::counters::{CountedReason, SentCount},
+        model::{TcpState, connection::Connection, diagnosis::Diagnosis},
+    };
+
+    fn event(direction: Direction, cause: Cause) -> ResetEvent {
+        let diagnosis = Diagnosis { cause, confidence: Confidence::Certain, evidence: Vec::new() };
+        let diagnosis = Some(Arc::new(diagnosis));
+        ResetEvent { diagnosis, ..samples::bare(direction, "10.0.0.5:1", "10.0.0.9:2") }
+    }
+
+    fn text(diagnosed: &Diagnosed, counts: &Counts) -> String {
+        let registry = Registry::new();
+        diagnosed.register(&registry, counts).expect("metrics");
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&registry.gather(), &mut text).expect("text");
+        String::from_utf8(text).expect("UTF-8")
+    }
+
+    fn check(text: &str, line: &str) {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+
+    #[test]
+    fn causes_errors_and_owners_start_at_zero() {
+        let text = text(&Diagnosed::new().expect("metrics"), &Counts::default());
+        for cause in Cause::ALL {
+            let series = |direction: &str| {
+                format!("resetmon_resets_{direction}_total{{cause=\"{}\"}} 0", cause.as_str())
+            };
+            check(&text, &series("received"));
+            let is_sent = text.lines().any(|line| line == series("sent"));
+            assert_eq!(is_sent, cause.fits(Direction::Sent), "{cause:?}");
+        }
+        check(&text, r#"resetmon_resets_sent_total{cause="undiagnosed"} 0"#);
+        for errno in Errno::ALL {
+            check(&text, &format!("resetmon_errors_delivered_total{{errno=\"{}\"}} 0", errno.as_str()));
+        }
+        for owner_from in OwnerFrom::ALL {
+            let series = format!("resetmon_attributions_total{{owner_from=\"{}\"}} 0", owner_from.as_str());
+            check(&text, &series);
+        }
+        check(&text, "resetmon_reset_connection_age_seconds_count 0");
+        check(&text, "resetmon_reset_idle_seconds_count 0");
+    }
+
+    #[test]
+    fn the_sum_of_the_causes_is_the_kernels_count() {
+        let mut diagnosed = Diagnosed::new().expect("metrics");
+        diagnosed.add(&event(Direction::Sent, Cause::CloseUnread));
+        diagnosed.add(&event(Direction::Sent, Cause::CloseUnread));
+        diagnosed.add(&event(Direction::Received, Cause::CloseUnread));
+        let before = diagnosed.clone();
+        diagnosed.add(&event(Direction::Received, Cause::Unknown));
+        let sent = SentCount { reason: CountedReason::Unavailable, state: None, count: 4 };
+        let counts = Counts {
+            sent: vec![sent],
+            received: vec![(Some(TcpState::Established), 5)],
+            missed_sent: 1,
+            missed_received: 2,
+            ..Counts::default()
+        };
+        let now = text(&diagnosed, &counts);
+        check(&now, r#"resetmon_resets_sent_total{cause="close_unread"} 2"#);
+        check(&now, r#"resetmon_resets_sent_total{cause="undiagnosed"} 3"#);
+        check(&now, r#"resetmon_resets_received_total{cause="close_unread"} 1"#);
+        check(&now, r#"resetmon_resets_received_total{cause="unknown"} 1"#);
+        check(&now, r#"resetmon_resets_received_total{cause="undiagnosed"} 5"#);
+        check(&text(&before, &counts), r#"resetmon_resets_received_total{cause="undiagnosed"} 6"#);
+    }
+
+    #[test]
+    fn what_events_tell_is_counted() {
+        let mut diagnosed = Diagnosed::new().expect("metrics");
+        let connection = Connection {
+            age: Some(Duration::from_secs(3)),
+            idle: Some(Duration::from_mins(1)),
+            ..Connection::default()
+        };
+        diagnosed.add(&ResetEvent {
+            errno: Some(Errno::BrokenPipe),
+            owner_from: OwnerFrom::Accept,
+            connection: Some(connection),
+            ..event(Direction::Received, Cause::PeerIdleTimeout)
+        });
+        let text = text(&diagnosed, &Counts::default());
+        check(&text, r#"resetmon_errors_delivered_total{errno="EPIPE"} 1"#);
+        check(&text, r#"resetmon_attributions_total{owner_from="accept"} 1"#);
+        check(&text, r#"resetmon_reset_connection_age_seconds_bucket{le="1"} 0"#);
+        check(&text, r#"resetmon_reset_connection_age_seconds_bucket{le="10"} 1"#);
+        check(&text, r#"resetmon_reset_idle_seconds_bucket{le="16"} 0"#);
+        check(&text, r#"resetmon_reset_idle_seconds_bucket{le="62"} 1"#);
+        check(&text, "resetmon_reset_idle_seconds_sum 60");
+    }
+}
