@@ -52,8 +52,6 @@ pub mod origin {
 pub struct RawOwner {
     /// The owning task.
     pub task: RawTask,
-    /// When this record was made, in nanoseconds since boot.
-    pub recorded_at: u64,
     /// Id of the task's cgroup in the unified hierarchy.
     pub cgroup_id: u64,
     /// Network namespace of the socket: inode number of `/proc/PID/ns/net`.
@@ -418,19 +416,19 @@ pub const SOCK_LINGER: u32 = 4;
 
 const _: () = {
     assert!(size_of::<RawTask>() == 40);
-    assert!(size_of::<RawOwner>() == 64);
-    assert!(size_of::<RawSocketRecord>() == 80);
+    assert!(size_of::<RawOwner>() == 56);
+    assert!(size_of::<RawSocketRecord>() == 72);
     assert!(size_of::<RawTuple>() == 40);
     assert!(size_of::<RawClosing>() == 48);
-    assert!(size_of::<RawClosed>() == 120);
+    assert!(size_of::<RawClosed>() == 112);
     assert!(size_of::<RawSegment>() == 20);
-    assert!(size_of::<RawNote>() == 80);
+    assert!(size_of::<RawNote>() == 72);
     assert!(size_of::<RawArrival>() == 32);
     assert!(size_of::<RawCgroup>() == 512);
-    assert!(size_of::<RawResetEvent>() == 368);
+    assert!(size_of::<RawResetEvent>() == 360);
     assert!(offset_of!(RawResetEvent, owner) == 88);
-    assert!(offset_of!(RawResetEvent, tuple) == 192);
-    assert!(offset_of!(RawResetEvent, segment) == 232);
-    assert!(offset_of!(RawResetEvent, reason) == 252);
-    assert!(offset_of!(RawResetEvent, family) == 348);
+    assert!(offset_of!(RawResetEvent, tuple) == 184);
+    assert!(offset_of!(RawResetEvent, segment) == 224);
+    assert!(offset_of!(RawResetEvent, reason) == 244);
+    assert!(offset_of!(RawResetEvent, family) == 340);
 };

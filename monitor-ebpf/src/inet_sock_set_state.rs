@@ -14,13 +14,16 @@ use crate::{
 
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    let new = ctx.arg::<u32>(2) as u8;
+    if matches!(new, state::FIN_WAIT2 | state::CLOSE_WAIT | state::CLOSING) {
+        return 0;
+    }
     let sk: *const u8 = ctx.arg(0);
     let Some(sock) = Sock::new(sk) else { return 0 };
     if !sock.is_tcp() {
         return 0;
     }
     let old = ctx.arg::<u32>(1) as u8;
-    let new = ctx.arg::<u32>(2) as u8;
     log!(&ctx, "inet_sock_set_state {} -> {}", old, new);
     match new {
         state::SYN_SENT => own(sock, origin::CONNECT, role::CLIENT),
@@ -78,7 +81,8 @@ fn closed(sock: Sock, old: u8) {
             record::remember_closed_listener(sock, record);
             record::forget_listener(sock);
         }
-        state::CLOSE | state::SYN_SENT => {}
+        // After LAST_ACK both ends have closed and know of it: nothing is sent to this one any more that it would reset.
+        state::CLOSE | state::SYN_SENT | state::LAST_ACK => {}
         _ => {
             if sock.is_owned() && sock.shutdown() == SHUTDOWN_MASK {
                 record::closed_by_current(record, sock);

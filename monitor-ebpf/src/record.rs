@@ -4,7 +4,10 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::helpers::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_sk_storage_get};
+use aya_ebpf::{
+    bindings::{BPF_ANY, BPF_NOEXIST},
+    helpers::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_sk_storage_get},
+};
 use resetmon_common::{
     layout::{REMEMBERED_NEW, REMEMBERED_REFUSED},
     wire::{PF_KTHREAD, RawClosed, RawNote, RawOwner, RawSocketRecord, RawTuple, origin, trace},
@@ -67,11 +70,8 @@ fn in_storage(sock: Sock, value: *mut RawSocketRecord, flags: u64) -> Option<&'s
 #[inline(always)]
 pub(crate) fn own(owner: &mut RawOwner, netns: u32, origin: u8, role: u8) {
     task::write_current(&mut owner.task);
-    // SAFETY: the helpers take no arguments.
-    unsafe {
-        owner.recorded_at = bpf_ktime_get_boot_ns();
-        owner.cgroup_id = bpf_get_current_cgroup_id();
-    }
+    // SAFETY: the helper takes no arguments.
+    owner.cgroup_id = unsafe { bpf_get_current_cgroup_id() };
     owner.netns = netns;
     owner.origin = origin;
     owner.role = role;
@@ -82,19 +82,25 @@ pub(crate) fn own(owner: &mut RawOwner, netns: u32, origin: u8, role: u8) {
 /// Kernel threads close on behalf of others and own nothing.
 #[inline(always)]
 pub(crate) fn closed_by_current(record: &mut RawSocketRecord, sock: Sock) {
-    let mut current = RawOwner::default();
-    own(&mut current, sock.netns(), origin::ACTED, record.owner.role);
-    if current.task.flags & PF_KTHREAD != 0 || record.marks & trace::ABORTED != 0 {
+    if record.marks & trace::ABORTED != 0 {
         return;
     }
-    if let Some(exit_code) = task::exit_code_of_current(current.task.flags) {
+    let flags = task::flags_of_current();
+    if flags & PF_KTHREAD != 0 {
+        return;
+    }
+    if let Some(exit_code) = task::exit_code_of_current(flags) {
         record.exit_code = exit_code;
         record.marks |= trace::EXITED;
     }
-    let whole = sock.shutdown() == SHUTDOWN_MASK;
-    let another = current.task.tgid != record.owner.task.tgid;
-    if record.owner.origin == 0 || record.owner.origin == origin::LISTEN || whole && another {
-        record.owner = current;
+    let owner = &mut record.owner;
+    if owner.origin != 0 && owner.task.tgid == task::current_ids().0 {
+        // Nearly every connection ends here: what is known of the owner need not be read again.
+        if owner.origin == origin::LISTEN {
+            owner.origin = origin::ACTED;
+        }
+    } else if owner.origin == 0 || owner.origin == origin::LISTEN || sock.shutdown() == SHUTDOWN_MASK {
+        own(owner, sock.netns(), origin::ACTED, owner.role);
     }
 }
 
@@ -127,11 +133,10 @@ fn remember(tuple: &RawTuple, full: FullSock, record: &RawSocketRecord, marks: u
         ..RawClosed::default()
     };
     full.write_traffic(&mut closed);
-    if CLOSED.get_ptr(tuple).is_none() {
-        add_one(&REMEMBERED, REMEMBERED_NEW);
-    }
     // A full map evicts the oldest.
-    if CLOSED.insert(tuple, closed, 0).is_err() {
+    if CLOSED.insert(tuple, closed, u64::from(BPF_NOEXIST)).is_ok() {
+        add_one(&REMEMBERED, REMEMBERED_NEW);
+    } else if CLOSED.insert(tuple, closed, u64::from(BPF_ANY)).is_err() {
         add_one(&REMEMBERED, REMEMBERED_REFUSED);
     }
 }

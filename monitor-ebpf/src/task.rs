@@ -18,6 +18,14 @@ pub(crate) fn current_ids() -> (u32, u32) {
     ((id >> 32) as u32, id as u32)
 }
 
+/// `task_struct.flags` of the current task.
+#[inline(always)]
+pub(crate) fn flags_of_current() -> u32 {
+    // SAFETY: the helper takes no arguments.
+    let task = unsafe { bpf_get_current_task() };
+    probe_read(task + u64::from(TASK_FLAGS.load()))
+}
+
 /// Writes the current task in full, named and dated by its group leader.
 #[inline(always)]
 pub(crate) fn write_current(to: &mut RawTask) {

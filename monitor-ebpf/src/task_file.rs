@@ -5,10 +5,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::{
     bindings::{file, seq_file},
-    helpers::{
-        bpf_ktime_get_boot_ns,
-        generated::{bpf_seq_write, bpf_sock_from_file},
-    },
+    helpers::generated::{bpf_seq_write, bpf_sock_from_file},
 };
 use resetmon_common::wire::{RawOwner, RawTuple, origin, role};
 
@@ -128,8 +125,6 @@ fn in_hash(task: *const u8, file: *mut file) -> bool {
 #[inline(always)]
 fn write(owner: &mut RawOwner, task: *const u8, netns: u32, state: u8) {
     task::write(task, &mut owner.task);
-    // SAFETY: the helper takes no arguments.
-    owner.recorded_at = unsafe { bpf_ktime_get_boot_ns() };
     owner.netns = netns;
     owner.origin = origin::SEED;
     owner.role = if state == state::LISTEN { role::SERVER } else { 0 };
