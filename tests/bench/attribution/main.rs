@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     let chosen = ALL.iter().filter(|situation| situation.name.contains(&options.only));
     // Once a namespace is there, no other one of the watch's life has its number.
     let places: Vec<_> = chosen.map(|situation| (situation, Place::new(&situation.stage))).collect();
-    let watch = Watch::start();
+    let watch = Watch::with(&[]);
     let mut rows = Vec::new();
     let mut sum = Row::new("**all**");
     for (situation, place) in places {
@@ -162,7 +162,7 @@ fn run(situation: &Situation, place: &Place, resets: usize, watch: &Watch, curre
         Stage::Older { script } => {
             let mut maker = Maker::start(&place.near, script, resets, &[]);
             maker.must_say("ready", &mut truth);
-            let younger = Watch::start();
+            let younger = Watch::with(&[]);
             maker.script.tell("go");
             maker.must_say("done", &mut truth);
             judge(situation.name, &truth, &seen(&younger, place, &truth), current)
