@@ -43,8 +43,9 @@ pub(crate) fn boot(arch: Arch, vmlinuz: &Path, image: &Path, log: &Path) -> Resu
     qemu.args(["-accel", "tcg,thread=single", "-m", "2048", "-smp", "2", "-no-reboot"]);
     qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-kernel"]);
     qemu.arg(vmlinuz).arg("-initrd").arg(image);
-    let console = arch.console();
-    qemu.args(["-append", &format!("console={console} quiet oops=panic panic=-1 rdinit=/init")]);
+    let (console, quirks) = (arch.console(), arch.quirks());
+    let arguments = format!("console={console} quiet oops=panic panic=-1 rdinit=/init {quirks}");
+    qemu.args(["-append", arguments.trim_end()]);
     let mut child = qemu
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
