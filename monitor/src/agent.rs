@@ -94,6 +94,7 @@ async fn pump(capture: &mut Capture, state: &AgentState, listen: &[SocketAddr]) 
             drop_capabilities(capture, listen);
         }
         state.events_received.store(capture.events_received(), Ordering::Relaxed);
+        state.lookups_skipped.store(capture.lookups_skipped(), Ordering::Relaxed);
     }
 }
 
@@ -105,6 +106,7 @@ struct AgentState {
     probes: Mutex<Vec<ProbeStatus>>,
     diagnosed: Mutex<Diagnosed>,
     events_received: AtomicU64,
+    lookups_skipped: AtomicU64,
     capturing: AtomicBool,
 }
 
@@ -117,6 +119,7 @@ impl AgentState {
             probes: Mutex::new(capture.probes().statuses().to_vec()),
             diagnosed: Mutex::new(Diagnosed::new()?),
             events_received: AtomicU64::new(0),
+            lookups_skipped: AtomicU64::new(0),
             capturing: AtomicBool::new(true),
         })
     }
@@ -158,6 +161,7 @@ impl Source for AgentState {
             diagnosed: &diagnosed,
             reasons: &self.reasons,
             events_received: self.events_received.load(Ordering::Relaxed),
+            lookups_skipped: self.lookups_skipped.load(Ordering::Relaxed),
             drop_reasons: &self.drop_reasons,
             probes: &probes,
             process: ProcessMetrics::read().ok(),

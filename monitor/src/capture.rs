@@ -132,6 +132,11 @@ impl Capture {
         Arc::clone(&self.counters)
     }
 
+    /// Look-ups of who holds a socket that were not made for lack of time.
+    pub fn lookups_skipped(&self) -> u64 {
+        self.pipeline.holders.as_ref().map_or(0, Holders::skipped)
+    }
+
     /// How many events came out so far.
     pub fn events_received(&self) -> u64 {
         self.pipeline.told

@@ -45,6 +45,8 @@ pub struct Sample<'a> {
     pub reasons: &'a ReasonNames,
     /// Events that user space received.
     pub events_received: u64,
+    /// Look-ups of who holds a socket that were not made for lack of time.
+    pub lookups_skipped: u64,
     /// Names of reasons for dropping packets on this kernel.
     pub drop_reasons: &'a ReasonNames,
     /// What became of the probes.
@@ -65,6 +67,7 @@ pub fn encode(sample: &Sample<'_>) -> Result<Vec<u8>, MetricsError> {
     resets_received(&registry, sample.counts)?;
     sample.diagnosed.register(&registry, sample.counts)?;
     events(&registry, sample)?;
+    attribution(&registry, sample)?;
     probes(&registry, sample.probes)?;
     if sample.probes.iter().any(|status| status.name == IGNORED_PROBE && status.is_attached()) {
         ignored(&registry, sample)?;
@@ -140,6 +143,25 @@ fn events(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsError> 
         &["where"],
     )?;
     lost.with_label_values(&["ring_buffer"]).inc_by(sample.counts.lost);
+    Ok(())
+}
+
+/// What attribution had no room or time for.
+fn attribution(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsError> {
+    let forgotten = counter(
+        registry,
+        "resetmon_closed_sockets_forgotten_total",
+        "Closed connections and listeners that were forgotten to make room for newer ones, at least.",
+        &[],
+    )?;
+    forgotten.with_label_values::<&str>(&[]).inc_by(sample.counts.forgotten);
+    let skipped = counter(
+        registry,
+        "resetmon_holder_lookups_skipped_total",
+        "Resets of which nobody looked up who holds the socket, for lack of time.",
+        &[],
+    )?;
+    skipped.with_label_values::<&str>(&[]).inc_by(sample.lookups_skipped);
     Ok(())
 }
 
@@ -300,6 +322,7 @@ mod tests {
             reasons,
             drop_reasons,
             events_received: 7,
+            lookups_skipped: 3,
             probes: &probes,
             process: None,
         };
@@ -322,6 +345,8 @@ mod tests {
         check(&text, r#"resetmon_kernel_resets_received_total{state="SYN_SENT"} 0"#);
         check(&text, r#"resetmon_events_lost_total{where="ring_buffer"} 0"#);
         check(&text, r"resetmon_events_received_total 7");
+        check(&text, r"resetmon_closed_sockets_forgotten_total 0");
+        check(&text, r"resetmon_holder_lookups_skipped_total 3");
         check(&text, r#"resetmon_probe_attached{probe="tcp_send_reset"} 1"#);
         check(&text, r#"resetmon_probe_attached{probe="tcp_reset"} 0"#);
         check(&text, r#"resetmon_resets_ignored_total{why="TCP_RESET"} 0"#);
@@ -343,6 +368,7 @@ mod tests {
             missed_sent: 9,
             missed_received: 8,
             ignored: vec![(45, 6), (3, 1)],
+            forgotten: 2,
         };
         let text = text(&counts, &ReasonNames::new([(1, "NO_SOCKET")]));
         check(&text, r#"resetmon_kernel_resets_sent_total{reason="NO_SOCKET",state="none"} 3"#);
@@ -354,5 +380,6 @@ mod tests {
         check(&text, r#"resetmon_kernel_resets_received_total{state="missed"} 8"#);
         check(&text, r#"resetmon_resets_ignored_total{why="TCP_RESET"} 6"#);
         check(&text, r#"resetmon_resets_ignored_total{why="3"} 1"#);
+        check(&text, r"resetmon_closed_sockets_forgotten_total 2");
     }
 }

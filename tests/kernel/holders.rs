@@ -44,15 +44,18 @@ impl Servant {
         let holder: u32 = self.server.number();
         self.client.run("linger 0");
         self.client.run("close");
-        self.watch.expect(&json!({
+        let event = self.watch.expect(&json!({
             "direction": "received",
             "state": "ESTABLISHED",
             "netns": self.netns.inode(),
             "peer": peer,
-            "owner_from": owner_from,
             "process": {"pid": holder},
             "connection": {"role": "server"},
-        }))
+        }));
+        // The kernel skips a program that interrupts itself on its processor, as when several accept at once: then the
+        // holder is found all the same, by its descriptor.
+        assert!(event["owner_from"] == owner_from || event["owner_from"] == "holder", "{event}");
+        event
     }
 }
 

@@ -66,6 +66,10 @@ fn after_an_idle_time() {
     let closed = Instant::now();
     scene.server.run("close");
     scene.client.run("await-fin");
+    // An idle client acknowledges the FIN late; until then the socket is still there.
+    let acknowledged =
+        "for _ in $(seq 1000); do ss -Htan state fin-wait-2 | grep -q . && exit; sleep 0.01; done; exit 1";
+    scene.netns.run("sh", &["-c", acknowledged]);
     scene.client.run("send 7");
     assert_eq!(scene.client.run("await-error"), "EPIPE");
     // Later it would not have crossed the close.

@@ -7,8 +7,9 @@ use std::{
 
 use aya::maps::{MapData, MapError, PerCpuArray};
 use resetmon_common::layout::{
-    IGNORED_SLOTS, LOST_RECEIVED, LOST_REFUTED, LOST_SENT, MAP_IGNORED, MAP_LOST, MAP_RECEIVED, MAP_SENT,
-    REASON_NETFILTER, REASON_OTHER, REASON_UNAVAILABLE, REASONS, Receipt, STATES, received_index, sent_index,
+    IGNORED_SLOTS, LOST_RECEIVED, LOST_REFUTED, LOST_SENT, MAP_IGNORED, MAP_LOST, MAP_RECEIVED,
+    MAP_REMEMBERED, MAP_SENT, REASON_NETFILTER, REASON_OTHER, REASON_UNAVAILABLE, REASONS, REMEMBERED_NEW,
+    REMEMBERED_REFUSED, Receipt, STATES, received_index, sent_index,
 };
 
 use super::error::KernelError;
@@ -22,9 +23,24 @@ pub struct Counters {
     received: CounterMap,
     lost: CounterMap,
     ignored: CounterMap,
+    remembered: Remembered,
     missed: Missed,
     /// What was told last: counts never go back, although a call may be refuted between two readings.
     told: Mutex<Told>,
+}
+
+/// What the map of closed connections and listeners was given, and how many it has room for. The kernel does not tell what
+/// it evicts: that is what does not fit.
+pub(super) struct Remembered {
+    pub(super) given: CounterMap,
+    pub(super) room: u32,
+}
+
+impl Remembered {
+    fn forgotten(&self) -> Result<u64, KernelError> {
+        let read = |slot| sum(&self.given, MAP_REMEMBERED, slot);
+        Ok(read(REMEMBERED_NEW)?.saturating_sub(u64::from(self.room)) + read(REMEMBERED_REFUSED)?)
+    }
 }
 
 /// Descriptors of the programs that count. The kernel skips a program that interrupts itself on the same CPU (a softirq
@@ -63,6 +79,8 @@ pub struct Counts {
     pub missed_received: u64,
     /// RSTs that the kernel ignored, by its number for why; those that never happened are left out.
     pub ignored: Vec<(u32, u64)>,
+    /// Closed connections and listeners that were forgotten to make room for others, at least.
+    pub forgotten: u64,
 }
 
 /// How often a reset was sent for one reason in one state.
@@ -104,9 +122,10 @@ impl Counters {
         received: CounterMap,
         lost: CounterMap,
         ignored: CounterMap,
+        remembered: Remembered,
         missed: Missed,
     ) -> Self {
-        Self { sent, received, lost, ignored, missed, told: Mutex::default() }
+        Self { sent, received, lost, ignored, remembered, missed, told: Mutex::default() }
     }
 
     /// Reads all counters.
@@ -121,6 +140,7 @@ impl Counters {
             missed_sent,
             missed_received,
             ignored: self.read_ignored()?,
+            forgotten: self.remembered.forgotten()?,
         })
     }
 

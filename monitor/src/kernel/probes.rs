@@ -15,12 +15,12 @@ use aya::{
 };
 use resetmon_common::layout::{
     DEFAULT_CLOSED, DEFAULT_RING_BYTES, MAP_CLOSED, MAP_EVENTS, MAP_IGNORED, MAP_LISTENERS, MAP_LOST,
-    MAP_RECEIVED, MAP_SENT, MAP_SOCKET_HASH,
+    MAP_RECEIVED, MAP_REMEMBERED, MAP_SENT, MAP_SOCKET_HASH,
 };
 
 use super::{
     btf::BtfReader,
-    counters::{Counters, Missed},
+    counters::{Counters, Missed, Remembered},
     error::KernelError,
     events::EventStream,
     layout::{Features, KernelLayout},
@@ -67,6 +67,8 @@ pub struct Probes {
     ebpf: Ebpf,
     statuses: Vec<ProbeStatus>,
     layout: KernelLayout,
+    /// How many closed connections and listeners there is room for.
+    closed: u32,
 }
 
 impl Probes {
@@ -82,7 +84,7 @@ impl Probes {
         super::log::start(&mut ebpf);
         let statuses = attach(&mut ebpf, &layout, &options.selection)?;
         give_memory_back();
-        Ok(Self { ebpf, statuses, layout })
+        Ok(Self { ebpf, statuses, layout, closed: options.closed })
     }
 
     /// What became of each probe.
@@ -132,13 +134,16 @@ impl Probes {
             tcp_send_reset: self.descriptor("tcp_send_reset")?,
             tcp_receive_reset: self.descriptor("tcp_receive_reset")?,
         };
+        let room = self.closed;
         let mut counters =
             |name| self.take(name)?.try_into().map_err(|source| KernelError::Map { name, source });
+        let remembered = Remembered { given: counters(MAP_REMEMBERED)?, room };
         Ok(Counters::new(
             counters(MAP_SENT)?,
             counters(MAP_RECEIVED)?,
             counters(MAP_LOST)?,
             counters(MAP_IGNORED)?,
+            remembered,
             missed,
         ))
     }
