@@ -39,7 +39,7 @@ pub use self::{
     process::Running,
     scene::{Scene, endpoint},
     script::Script,
-    watch::Watch,
+    watch::{TOLD_AFTER, Watch},
 };
 
 /// Within this time what must happen has happened. Probes are loaded in less than one second; the machine may be busy.

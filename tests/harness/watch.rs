@@ -6,7 +6,7 @@ use std::{
     process::{Command, ExitStatus},
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use nix::sys::signal::Signal;
@@ -16,6 +16,9 @@ use crate::{EVENT_LIMIT, LIMIT, Running, binary, endpoint, require_root, subset:
 
 /// Longer than an event is held back before it is told.
 const HELD: Duration = Duration::from_millis(100);
+
+/// A key that the harness adds to events: nanoseconds until it had read them.
+pub const TOLD_AFTER: &str = "told_after_ns";
 
 /// A watching process and the events it told so far.
 #[derive(Debug)]
@@ -64,7 +67,10 @@ impl Watch {
         let reader = thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 // A line that is no JSON is kept as a string, which is no event and shows up in every failure.
-                let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                let mut event = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if let Some(after) = told_after(&event) {
+                    event[TOLD_AFTER] = json!(after);
+                }
                 heard.lock().push(event);
                 heard.more.notify_all();
             }
@@ -175,6 +181,13 @@ impl Drop for Watch {
             self.process.wait();
         }
     }
+}
+
+/// How long ago an event happened, which its id tells.
+fn told_after(event: &Value) -> Option<u64> {
+    let at = u64::from_str_radix(event["id"].as_str()?.get(..16)?, 16).ok()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(u64::try_from(now.as_nanos()).ok()?.saturating_sub(at))
 }
 
 #[expect(clippy::print_stderr, reason = "it belongs to the test's failure")]

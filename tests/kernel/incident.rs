@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use resetmon_tests::{
-    Actor, Family, Netns, Running, Scene, Version, Watch, binary, endpoint, kernel_reason, requires_probe,
-    sees_resets_without_socket,
+    Actor, Family, Netns, Running, Scene, TOLD_AFTER, Version, Watch, binary, endpoint, kernel_reason,
+    requires_probe, sees_resets_without_socket,
 };
 use serde_json::{Value, json};
 
@@ -14,11 +14,15 @@ use crate::host;
 /// each other, without what an unproven receipt is held.
 const SURE: u64 = 10_000_000;
 
+/// An event that is told later than this after it happened, in nanoseconds, was not waited with on purpose.
+const LATE: u64 = 50_000_000;
+
 /// Each is the other end of the other.
 #[track_caller]
 fn assert_joined(one: &Value, other: &Value) {
-    if time(one).abs_diff(time(other)) > SURE {
-        // The kernel itself took so long, as it may where many want its processors.
+    let late = [one, other].iter().any(|event| event[TOLD_AFTER].as_u64().is_some_and(|after| after > LATE));
+    if late || time(one).abs_diff(time(other)) > SURE {
+        // The kernel or resetmon itself took so long, as they may where many want the processors.
         let ids = [&one["id"], &other["id"]];
         for event in [one, other] {
             let counterpart = &event["counterpart"]["id"];
