@@ -94,7 +94,7 @@ impl Holders {
         }
         self.budget.spend(used().saturating_sub(start));
         self.skipped += u64::from(scope == Scope::Everywhere && found.ran_out);
-        found.answer()
+        found.answer(scope)
     }
 
     fn near(&mut self, search: &Search, owner: Option<&Process>, found: &mut Found) {
@@ -209,8 +209,10 @@ struct Found {
 }
 
 impl Found {
-    fn answer(self) -> Answer {
-        if !self.holders.is_empty() {
+    /// A look at once that was not finished will be made again, and may find more holders then.
+    fn answer(self, scope: Scope) -> Answer {
+        let is_last = scope == Scope::Everywhere || !self.ran_out;
+        if is_last && !self.holders.is_empty() {
             Answer::Found(self.holders)
         } else if self.ran_out || self.unreadable {
             Answer::Unknown { may_be_anothers: self.may_be_anothers }

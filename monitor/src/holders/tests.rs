@@ -110,6 +110,27 @@ fn what_was_read_costs_nothing() {
     assert_eq!(holders.skipped(), 0);
 }
 
+/// A child may hold the socket as well.
+#[test]
+fn a_look_that_was_not_finished_tells_nothing() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let inode = inode(&socket);
+    let this = process(std::process::id());
+    let mut holders = Holders::new(PathBuf::from("/proc"));
+    let look = |holders: &mut Holders, since, scope| {
+        holders.look(inode, Some(&this), since, Timestamp::UNIX_EPOCH, scope)
+    };
+    let before = Timestamp::now();
+    assert_eq!(pids(look(&mut holders, before, Scope::Near)), [this.pid]);
+    let mut child = Command::new("sleep").arg("100").spawn().expect("a child");
+    holders.children.put(this.pid, Timestamp::now(), before, Some(vec![child.id()]), 1);
+    leave(&mut holders, Duration::ZERO);
+    assert!(matches!(look(&mut holders, before, Scope::Near), Answer::Unknown { .. }));
+    assert_eq!(pids(look(&mut holders, before, Scope::Everywhere)), [this.pid]);
+    child.kill().expect("to end it");
+    child.wait().expect("its end");
+}
+
 /// Nobody may be blamed for what is another's, just because there is no time to look.
 #[test]
 fn a_listener_that_is_gone_is_not_taken_to_hold_its_connections() {
