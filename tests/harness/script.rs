@@ -3,9 +3,15 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
+    os::unix::process::CommandExt as _,
     process::{ChildStdin, Command},
     sync::mpsc::{Receiver, channel},
     thread,
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
 };
 
 use crate::{LIMIT, Netns, Running};
@@ -46,6 +52,8 @@ impl Script {
     pub fn start(netns: &Netns, code: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(PYTHON);
         command.arg("-c").arg(format!("{PRELUDE}{code}")).args(arguments);
+        // Of its own group, so that what it starts can be ended with it.
+        command.process_group(0);
         let mut process = netns.enter(|| Running::start(&mut command));
         let output = process.take_output();
         let (to, lines) = channel();
@@ -87,5 +95,13 @@ impl Script {
     /// The process itself.
     pub fn process(&mut self) -> &mut Running {
         &mut self.process
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        // Children that serve for ever would outlive the test. There may be none any more.
+        let group = i32::try_from(self.pid()).expect("a process id");
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     }
 }

@@ -1,7 +1,7 @@
 # What every script of this benchmark begins with, after the harness's own beginning. A script makes resets and prints for
 # each what it knows of it: direction, local end, peer's end, and the process that owns the local socket (0: nobody).
 # COUNT is the number of resets to make for each address. Processes that hold sockets live as long as the script.
-import resource, select, struct, traceback
+import ctypes, resource, select, struct, traceback
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -25,6 +25,8 @@ def spawn(work, *arguments):
     global alive
     pid = os.fork()
     if pid != 0: return pid
+    # PR_SET_PDEATHSIG: nothing is left when the benchmark is interrupted.
+    ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))
     try:
         if alive is not None: os.close(alive)
         alive = None
