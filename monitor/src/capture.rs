@@ -219,22 +219,21 @@ impl Pipeline {
                 owner::give_up(event, may_be_anothers);
                 Ownership::Settled
             }
-            Answer::Nobody if scope == Scope::Everywhere => {
-                owner::give_up(event, true);
-                Ownership::Settled
-            }
             Answer::Nobody | Answer::Unknown { .. } => Ownership::InDoubt,
         }
     }
 
-    fn tell(&mut self, released: Released, events: &mut Vec<ResetEvent>) {
-        let Released { mut event, ownership } = released;
-        if ownership == Ownership::InDoubt {
-            self.look(&mut event, Scope::Everywhere);
-            self.enricher.enrich(&mut event);
-            self.cgroups.place(&mut event);
+    fn tell(&mut self, mut released: Released, events: &mut Vec<ResetEvent>) {
+        if released.ownership == Ownership::InDoubt {
+            if self.look(&mut released.event, Scope::Everywhere) == Ownership::InDoubt {
+                let Some(last) = self.hold.take_back(released, self.heard_until) else { return };
+                released = last;
+                owner::give_up(&mut released.event, true);
+            }
+            self.enricher.enrich(&mut released.event);
+            self.cgroups.place(&mut released.event);
         }
-        self.join(event, events);
+        self.join(released.event, events);
     }
 
     /// Waits for the other end. What an event has been held before counts.

@@ -35,6 +35,8 @@ pub struct Released {
     pub event: ResetEvent,
     /// In doubt when the socket was not closed meanwhile.
     pub ownership: Ownership,
+    socket: Option<SocketId>,
+    is_last: bool,
 }
 
 /// Events that wait, in order of time.
@@ -49,11 +51,14 @@ struct Waiting {
     event: ResetEvent,
     proven: bool,
     ownership: Ownership,
+    due: Timestamp,
+    is_last: bool,
 }
 
 impl Waiting {
     fn released(self) -> Released {
-        Released { event: self.event, ownership: self.ownership }
+        let Self { socket, event, ownership, is_last, .. } = self;
+        Released { event, ownership, socket, is_last }
     }
 }
 
@@ -68,12 +73,26 @@ impl Hold {
             }
         }
         let proven = decoded.claim != Claim::Unproven;
-        let waiting = Waiting { socket: decoded.socket, event: decoded.event, proven, ownership };
+        let Decoded { socket, event, .. } = decoded;
+        let due = event.time.saturating_add(hold()).unwrap_or(event.time);
+        let waiting = Waiting { socket, event, proven, ownership, due, is_last: false };
         if proven && ownership == Ownership::Settled {
             return Some(waiting.released());
         }
         self.waiting.push_back(waiting);
         if self.waiting.len() > LIMIT { self.waiting.pop_front().map(Waiting::released) } else { None }
+    }
+
+    /// Takes back an event whose socket nobody has a descriptor of: it is being closed, and on a busy machine it takes a
+    /// moment until who closes it is told. Gives the event back when it has been taken back before, or there is no room.
+    pub fn take_back(&mut self, released: Released, now: Timestamp) -> Option<Released> {
+        if released.is_last || self.waiting.len() >= LIMIT {
+            return Some(released);
+        }
+        let Released { event, ownership, socket, .. } = released;
+        let due = now.saturating_add(hold()).unwrap_or(now);
+        self.waiting.push_back(Waiting { socket, event, proven: true, ownership, due, is_last: true });
+        None
     }
 
     /// A socket is closed: settles the events of it that wait, and gives those that wait for nothing else.
@@ -101,22 +120,19 @@ impl Hold {
     pub fn release(&mut self, now: Timestamp) -> impl Iterator<Item = Released> + '_ {
         std::iter::from_fn(move || {
             let oldest = self.waiting.front()?;
-            (now.duration_since(oldest.event.time) >= hold())
-                .then(|| self.waiting.pop_front())
-                .flatten()
-                .map(Waiting::released)
+            (oldest.due <= now).then(|| self.waiting.pop_front()).flatten().map(Waiting::released)
         })
     }
 
     /// Everything that waits, oldest first: nothing more will come.
     pub fn finish(&mut self) -> impl Iterator<Item = Released> + '_ {
-        self.waiting.drain(..).map(Waiting::released)
+        self.waiting.drain(..).map(|waiting| Released { is_last: true, ..waiting.released() })
     }
 
     /// How long after `now` the next event will have waited long enough; `None` when nothing waits.
     pub fn due_in(&self, now: Timestamp) -> Option<Duration> {
         let oldest = self.waiting.front()?;
-        let left = hold() - now.duration_since(oldest.event.time);
+        let left = oldest.due.duration_since(now);
         Some(Duration::try_from(left).map_or(Duration::ZERO, |left| left.min(HOLD)))
     }
 }

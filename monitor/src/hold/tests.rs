@@ -102,6 +102,28 @@ fn an_owner_in_doubt_is_settled_by_who_closes() {
     assert_eq!(rest.iter().map(|released| released.ownership).collect::<Vec<_>>(), [InDoubt]);
 }
 
+/// As when a process is killed: its descriptors are gone a moment before its sockets are closed.
+#[test]
+fn what_nobody_holds_waits_once_more_for_who_closes_it() {
+    let wait = i64::try_from(HOLD.as_millis()).expect("fits");
+    let mut hold = Hold::default();
+    assert!(hold.take(plain(1, later(0)), InDoubt).is_none());
+    assert!(hold.take(plain(2, later(1)), InDoubt).is_none());
+    let released: Vec<_> = hold.release(later(wait + 5)).collect();
+    for event in released {
+        assert!(hold.take_back(event, later(wait + 5)).is_none());
+    }
+    assert!(hold.take(plain(3, later(wait + 5)), InDoubt).is_none());
+    assert_eq!(hold.due_in(later(wait + 5)), Some(HOLD));
+    assert_eq!(owners(&hold.close(&closing(1, 11))), [Some(11)]);
+    let mut released: Vec<_> = hold.release(later(2 * wait + 5)).collect();
+    assert_eq!(released.len(), 2);
+    assert!(hold.take_back(released.remove(0), later(2 * wait + 5)).is_some());
+    assert!(hold.take_back(released.remove(0), later(2 * wait + 5)).is_none());
+    let last: Vec<_> = hold.finish().collect();
+    assert!(hold.take_back(last[0].clone(), later(2 * wait + 5)).is_some());
+}
+
 #[test]
 fn what_is_settled_and_not_proven_waits_on() {
     let mut hold = Hold::default();

@@ -25,7 +25,7 @@ const fn loopback(name: &'static str, script: &'static str) -> Situation {
 }
 
 /// All of them, the plain ones first.
-pub(crate) const ALL: [Situation; 16] = [
+pub(crate) const ALL: [Situation; 17] = [
     loopback("closed with unread data", include_str!("scripts/unread.py")),
     loopback("closed with linger 0", include_str!("scripts/linger.py")),
     loopback("refused, the listener is gone", include_str!("scripts/refused.py")),
@@ -53,6 +53,7 @@ pub(crate) const ALL: [Situation; 16] = [
     loopback("data to TIME_WAIT", include_str!("scripts/time_wait.py")),
     loopback("never accepted, listener closed", include_str!("scripts/never_accepted.py")),
     loopback("killed with unread data", include_str!("scripts/killed.py")),
+    loopback("reset, then killed", include_str!("scripts/reset_then_killed.py")),
     Situation {
         name: "keepalive timers",
         stage: Stage::Joined { near: include_str!("scripts/keepalive.py"), far: FAR, far_does: "keep" },

@@ -20,6 +20,11 @@ def sends(local, peer, pid): say('sent', text(local), text(peer), pid)
 def receives(local, peer, pid): say('received', text(local), text(peer), pid)
 def ends(connection): return connection.getsockname(), connection.getpeername()
 
+# Says that all is done; until it is ended everything stays as it is.
+def done():
+    say('done')
+    sys.stdin.read()
+
 # A process that does some work, and lives on.
 def spawn(work, *arguments):
     global alive

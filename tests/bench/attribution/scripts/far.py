@@ -12,4 +12,4 @@ def serve(listener):
 
 for address in sys.argv[3:]: say(text(server(serve, address)))
 wait()
-say('done')
+done()

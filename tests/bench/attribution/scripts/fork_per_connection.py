@@ -20,4 +20,4 @@ def work(end):
         reset(connection)
 
 for address in LOOPBACK: client(work, server(serve, address))
-say('done')
+done()

@@ -23,4 +23,4 @@ def cut():
 
 spawn(cut)
 client(work, list(zip(*[iter(sys.argv[2:])] * 3)))
-say('done')
+done()

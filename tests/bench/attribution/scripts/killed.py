@@ -27,4 +27,4 @@ def work():
         for connection in connections: await_reset(connection)
 
 for address in LOOPBACK: client(work)
-say('done')
+done()

@@ -7,4 +7,4 @@ def serve(listener):
         await_reset(connection)
 
 for address in LOOPBACK: client(reset_in_bursts, server(serve, address), 1)
-say('done')
+done()

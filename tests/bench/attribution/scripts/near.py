@@ -7,4 +7,4 @@ def work(address, port, source):
         await_reset(connection)
 
 for address, port, source in zip(*[iter(sys.argv[2:])] * 3): client(work, address, int(port), source)
-say('done')
+done()

@@ -21,4 +21,4 @@ for address in LOOPBACK:
     (here, there), (asked, ask) = os.pipe(), os.pipe()
     owner = spawn(serve, there, asked)
     client(work, here, ask, owner)
-say('done')
+done()

@@ -10,4 +10,4 @@ def knock():
         connection.close()
 
 for address in LOOPBACK: client(knock)
-say('done')
+done()

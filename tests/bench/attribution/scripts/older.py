@@ -44,4 +44,4 @@ wait()
 os.write(let_go, b'x')
 left = 9
 while left > 0: left -= len(os.read(finished, left))
-say('done')
+done()

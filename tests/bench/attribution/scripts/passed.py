@@ -30,4 +30,4 @@ def work(end):
 taker, giver = socket.socketpair(socket.AF_UNIX)
 spawn(hold)
 for address in LOOPBACK: client(work, server(serve, address))
-say('done')
+done()

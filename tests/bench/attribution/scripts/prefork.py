@@ -3,4 +3,4 @@ def serve(listener):
     for _ in range(4): spawn(event_loop, listener, sys.argv[2] == 'looks')
 
 for address in LOOPBACK: client(reset_in_bursts, server(serve, address))
-say('done')
+done()

@@ -20,4 +20,4 @@ for address in LOOPBACK:
     owner = spawn(close_listeners, there)
     await_told(1)
     client(knock, struct.unpack('8H', os.read(here, 16)), owner)
-say('done')
+done()

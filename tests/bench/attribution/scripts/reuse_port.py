@@ -12,4 +12,4 @@ for address in LOOPBACK:
     for _ in range(4): spawn(serve, port)
     await_told(4)
     client(reset_in_bursts, (address, port))
-say('done')
+done()

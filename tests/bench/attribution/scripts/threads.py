@@ -27,4 +27,4 @@ def work(end):
     for thread in threads: thread.join()
 
 for address in LOOPBACK: client(work, server(serve, address))
-say('done')
+done()

@@ -19,4 +19,4 @@ def work(end):
         connection.close()
 
 for address in LOOPBACK: client(work, server(serve, address))
-say('done')
+done()

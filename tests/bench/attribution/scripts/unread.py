@@ -14,4 +14,4 @@ def work(end):
         await_reset(connection)
 
 for address in LOOPBACK: client(work, server(serve, address))
-say('done')
+done()
