@@ -15,7 +15,7 @@ const PROCESSES: usize = 10;
 const SOCKETS: usize = 10_000;
 /// How often it is asked.
 const TIMES: usize = 5;
-/// The most that it may take, in milliseconds.
+/// The most that it may take, in milliseconds, in the median.
 const MOST: f64 = 2_000.0;
 
 const OPEN: &str = "
@@ -41,14 +41,15 @@ fn main() -> ExitCode {
         assert_eq!(script.line(), "open");
     }
     let mut output = io::stdout().lock();
-    let mut worst: f64 = 0.0;
+    let mut times = Vec::new();
     for _ in 0..TIMES {
         let (sockets, took) = seeded();
         assert!(sockets >= PROCESSES * SOCKETS, "{sockets} sockets were found");
-        worst = worst.max(took);
+        times.push(took);
         let _ = writeln!(output, "{sockets} sockets in {took:.0} ms");
     }
-    if worst < MOST { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    times.sort_by(f64::total_cmp);
+    if times[TIMES / 2] < MOST { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// How many sockets `resetmon doctor` gave owners, and the milliseconds that it took.
