@@ -26,9 +26,9 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Starts the watch and the actors; the server listens.
+    /// Starts the actors, and watches them; the server listens.
     pub fn new(family: Family) -> Self {
-        Self::watched(family, &[])
+        Self::placed(family, Watch::start, |_, _| {})
     }
 
     /// The same with further arguments for the watch. The namespace comes first: once it is there, no other one of the

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use resetmon_tests::{
-    Actor, Family, Netns, Running, Scene, TOLD_AFTER, Version, Watch, binary, endpoint, kernel_reason,
+    Actor, Family, Netns, Running, Scene, Version, Watch, binary, endpoint, is_told_late, kernel_reason,
     requires_probe, sees_resets_without_socket,
 };
 use serde_json::{Value, json};
@@ -14,14 +14,10 @@ use crate::host;
 /// each other, without what an unproven receipt is held.
 const SURE: u64 = 10_000_000;
 
-/// An event that is told later than this after it happened, in nanoseconds, was not waited with on purpose.
-const LATE: u64 = 50_000_000;
-
 /// Each is the other end of the other.
 #[track_caller]
 fn assert_joined(one: &Value, other: &Value) {
-    let late = [one, other].iter().any(|event| event[TOLD_AFTER].as_u64().is_some_and(|after| after > LATE));
-    if late || time(one).abs_diff(time(other)) > SURE {
+    if is_told_late(one) || is_told_late(other) || time(one).abs_diff(time(other)) > SURE {
         // The kernel or resetmon itself took so long, as they may where many want the processors.
         let ids = [&one["id"], &other["id"]];
         for event in [one, other] {

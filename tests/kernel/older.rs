@@ -50,7 +50,7 @@ fn check(family: Family) {
     let _host = host::shared();
     // The server resets, then, in another pair, the client.
     let mut pair = Pair::connected(family);
-    let watch = Watch::start();
+    let watch = Watch::with(&[]);
     pair.server.run("linger 0");
     pair.server.run("close");
     pair.client.fails("recv 1", "ECONNRESET");
@@ -60,7 +60,7 @@ fn check(family: Family) {
     drop(watch);
 
     let mut pair = Pair::connected(family);
-    let watch = Watch::start();
+    let watch = Watch::with(&[]);
     pair.client.run("linger 0");
     pair.client.run("close");
     pair.server.fails("recv 1", "ECONNRESET");
@@ -89,7 +89,7 @@ fn check_listener(family: Family) {
     let netns = Netns::new();
     let (mut client, mut server) = (netns.actor("new-client"), netns.actor("old-server"));
     let port = server.address(family.listen()).port();
-    let watch = Watch::start();
+    let watch = Watch::with(&[]);
 
     // Nobody has accepted this one when it is reset.
     let unaccepted = client.address(&format!("connect {}", family.address(port)));

@@ -63,7 +63,6 @@ fn after_an_idle_time() {
     scene.client.run("send 5");
     scene.server.run("recv 5");
     thread::sleep(Duration::from_millis(1200));
-    let closed = Instant::now();
     scene.server.run("close");
     scene.client.run("await-fin");
     // An idle client acknowledges the FIN late; until then the socket is still there.
@@ -72,12 +71,16 @@ fn after_an_idle_time() {
     scene.netns.run("sh", &["-c", acknowledged]);
     scene.client.run("send 7");
     assert_eq!(scene.client.run("await-error"), "EPIPE");
-    // Later it would not have crossed the close.
-    let at_once = closed.elapsed() < Duration::from_millis(250);
 
     if sees_resets_without_socket() {
         let sent = scene.expect_at_server(json!({"direction": "sent", "confidence": "likely"}));
-        assert!(sent["cause"] == "keepalive_race" || !at_once && sent["cause"] == "late_data", "{sent}");
+        // So much later it has crossed the close for sure, or not at all; it depends on the machine's speed.
+        let expected: &[_] = match sent["gone"]["closed_us"].as_u64() {
+            Some(0..20_000) => &["keepalive_race"],
+            Some(300_000..) => &["late_data"],
+            _ => &["keepalive_race", "late_data"],
+        };
+        assert!(expected.iter().any(|cause| sent["cause"] == *cause), "{sent}");
     } else {
         scene.expect_at_client(json!({"direction": "received", "cause": "reset_after_peer_close"}));
     }

@@ -1,12 +1,7 @@
 //! What was seen of the same peers, connections and processes shortly before. Bounded: of each kind the least recently used
 //! are forgotten. Time is that of the events.
 
-use std::{
-    collections::VecDeque,
-    hash::Hash,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{collections::VecDeque, hash::Hash, net::IpAddr, time::Duration};
 
 use hashlink::LruCache;
 use jiff::Timestamp;
@@ -50,19 +45,23 @@ const CONNECTION_LIFE: Duration = Duration::from_secs(30);
 /// How long the end of a process takes.
 const END_TAKES: Duration = Duration::from_secs(5);
 
-/// A peer's port, where the peer offers a service there; a client's port is a new one each time.
-type Service = (IpAddr, Option<u16>);
+/// A peer's address, with the network namespace where it means something else in each: 127.0.0.1.
+type Peer = (Option<u32>, IpAddr);
 
-/// A connection as every network namespace of this host has it, whatever address it gives itself.
-type Outside = (SocketAddr, u16);
+/// A peer's port, where the peer offers a service there; a client's port is a new one each time.
+type Service = (Peer, Option<u16>);
+
+/// A connection as every network namespace of this host has it, whatever address it gives itself: the peer and its port,
+/// and the port here.
+type Outside = (Peer, u16, u16);
 
 /// What was seen before.
 #[derive(Debug)]
 pub(super) struct History {
     idle_times: LruCache<Service, VecDeque<Duration>>,
-    knocks: LruCache<IpAddr, VecDeque<(u16, Timestamp)>>,
+    knocks: LruCache<Peer, VecDeque<(u16, Timestamp)>>,
     connections: LruCache<Outside, Trace>,
-    sent_after_reset: LruCache<IpAddr, u32>,
+    sent_after_reset: LruCache<Peer, u32>,
     ended: LruCache<(u32, Duration), (u32, Timestamp)>,
 }
 
@@ -119,7 +118,7 @@ impl History {
         let trace = self.connections.peek(&outside(event)).filter(|trace| is_recent(trace, event));
         let here = trace.filter(|trace| trace.netns == event.netns);
         let received = event.direction == Direction::Received;
-        let sent_after_reset = || self.sent_after_reset.peek(&event.tuple.peer.ip()).copied().unwrap_or(0);
+        let sent_after_reset = || self.sent_after_reset.peek(&peer(event)).copied().unwrap_or(0);
         Past {
             scan: if received { None } else { self.scan(event) },
             same_idle: if received { self.same_idle(event) } else { None },
@@ -136,7 +135,7 @@ impl History {
             Cause::ClosedPort if event.direction == Direction::Sent => self.remember_knock(event),
             Cause::PeerIdleTimeout => self.remember_idle(event),
             Cause::StaleConnection if self.look(event).reset_received.is_some() => {
-                let peer = event.tuple.peer.ip();
+                let peer = peer(event);
                 let times = self.sent_after_reset.get(&peer).copied().unwrap_or(0);
                 self.sent_after_reset.insert(peer, times.saturating_add(1));
             }
@@ -150,7 +149,7 @@ impl History {
 
     fn remember_knock(&mut self, event: &ResetEvent) {
         let port = event.tuple.local.port();
-        let knocks = entry(&mut self.knocks, event.tuple.peer.ip());
+        let knocks = entry(&mut self.knocks, peer(event));
         knocks.retain(|(known, _)| *known != port);
         push(knocks, (port, event.time), PORTS);
     }
@@ -168,7 +167,7 @@ impl History {
     }
 
     fn scan(&self, event: &ResetEvent) -> Option<(u32, Duration)> {
-        let (port, knocks) = (event.tuple.local.port(), self.knocks.peek(&event.tuple.peer.ip())?);
+        let (port, knocks) = (event.tuple.local.port(), self.knocks.peek(&peer(event))?);
         let others = || knocks.iter().filter(|(known, at)| *known != port && ago(*at, event) <= SCAN_WITHIN);
         let ports = others().count() + 1;
         let within = others().map(|(_, at)| ago(*at, event)).max()?;
@@ -225,19 +224,21 @@ fn elsewhere(trace: &Trace, event: &ResetEvent) -> Option<u32> {
     let other = trace.netns.filter(|netns| event.netns.is_some_and(|own| own != *netns))?;
     let denies = kind(event) == Some(Kind::Denied);
     let differs = denies != (trace.kind == Kind::Denied);
-    // Between namespaces of one host both ends can have the same address and port; NAT gives each its own.
-    let from_outside = !event.tuple.peer.ip().is_loopback();
-    (differs && from_outside).then_some(other)
+    differs.then_some(other)
+}
+
+fn peer(event: &ResetEvent) -> Peer {
+    let address = event.tuple.peer.ip().to_canonical();
+    (event.netns.filter(|_| address.is_loopback()), address)
 }
 
 fn outside(event: &ResetEvent) -> Outside {
-    (event.tuple.peer, event.tuple.local.port())
+    (peer(event), event.tuple.peer.port(), event.tuple.local.port())
 }
 
 fn service(event: &ResetEvent) -> Service {
-    let peer = event.tuple.peer;
     let offers = event.connection.is_some_and(|connection| connection.role == Some(Role::Client));
-    (peer.ip(), offers.then(|| peer.port()))
+    (peer(event), offers.then(|| event.tuple.peer.port()))
 }
 
 fn owner(event: &ResetEvent) -> Option<(u32, Duration)> {
@@ -283,6 +284,18 @@ mod tests {
         }
     }
 
+    /// Each network namespace has a loopback of its own, and the rest of the world is the same for all of them.
+    #[test]
+    fn another_loopback_is_another_peer() {
+        let at = |netns: u32, address: &str| {
+            let event = samples::bare(Direction::Received, "10.0.0.5:1", address);
+            peer(&ResetEvent { netns: Some(netns), ..event })
+        };
+        assert_ne!(at(1, "127.0.0.1:2"), at(2, "127.0.0.1:2"));
+        assert_ne!(at(1, "[::ffff:127.0.0.1]:2"), at(2, "[::ffff:127.0.0.1]:2"));
+        assert_eq!(at(1, "10.0.0.1:2"), at(2, "10.0.0.1:2"));
+    }
+
     #[test]
     fn the_least_recently_used_are_forgotten() {
         let mut history = History::default();
@@ -296,7 +309,7 @@ mod tests {
             history.remember(&knock(number), &diagnosis);
         }
         assert_eq!((history.connections.len(), history.knocks.len()), (CONNECTIONS, KNOCKERS));
-        assert!(!history.knocks.contains_key(&knock(0).tuple.peer.ip()));
-        assert!(history.knocks.contains_key(&knock(CONNECTIONS).tuple.peer.ip()));
+        assert!(!history.knocks.contains_key(&peer(&knock(0))));
+        assert!(history.knocks.contains_key(&peer(&knock(CONNECTIONS))));
     }
 }
