@@ -13,12 +13,14 @@ mod words;
 mod tests;
 
 use clap::ValueEnum;
+use jiff::SignedDuration;
 
 use self::scene::Scene;
 use crate::{
     cause::{Cause, Confidence},
     model::{
         Direction, Errno, ResetEvent,
+        connection::Role,
         diagnosis::{Diagnosis, Evidence},
     },
 };
@@ -55,6 +57,14 @@ impl Language {
             return Some(Self::English);
         }
         Self::ALL.into_iter().find(|language| code.eq_ignore_ascii_case(language.as_str()))
+    }
+
+    /// What stands between the parts of a list on one line.
+    pub const fn comma(self) -> &'static str {
+        match self {
+            Self::English => ", ",
+            Self::Arabic => "، ",
+        }
     }
 
     /// Whether its lines begin at the right.
@@ -151,15 +161,65 @@ pub struct Words {
     pub this_end: &'static str,
     /// The peer.
     pub other_end: &'static str,
+    /// Where something is known from: `this_end`.
+    pub at_this_end: &'static str,
+    /// The same of `other_end`.
+    pub at_other_end: &'static str,
     /// Label of a process.
     pub process: &'static str,
-    /// Something that nobody knows.
+    /// A process that nobody knows.
     pub unknown: &'static str,
     /// Something that is not there.
     pub none: &'static str,
+    /// Label of the time of the reset.
+    pub time: &'static str,
+    /// Label of the host that saw it.
+    pub host: &'static str,
+    /// Label of the TCP state before it.
+    pub state: &'static str,
+    /// Label of the directions in which a cause is seen.
+    pub direction: &'static str,
+    /// Label of `Texts::title`.
+    pub title: &'static str,
+    /// `Role::Client`.
+    pub client: &'static str,
+    /// `Role::Server`.
+    pub server: &'static str,
+    /// Data last moved, whichever way.
+    pub last_data: &'static str,
+    /// A program closed its listener.
+    pub stopped_listening: &'static str,
+    /// Label of further processes that hold the socket.
+    pub also_held_by: &'static str,
+    /// Label of the error that a program is told.
+    pub error: &'static str,
+    /// The owner of the kernel's own sockets.
+    pub kernel: &'static str,
+    /// Stands for the cause of an event that nobody has diagnosed.
+    pub not_diagnosed: &'static str,
+    /// No program gets an error.
+    pub nobody_is_told: &'static str,
+    /// An error that is not known to have happened but goes with the cause.
+    pub usually: &'static str,
+    /// The end that sends the reset.
+    pub sender: &'static str,
+    /// The end that receives the reset.
+    pub receiver: &'static str,
+    /// Label of the advice for the end that sends the reset.
+    pub advice_sender: &'static str,
+    /// Label of the advice for the end that receives the reset.
+    pub advice_receiver: &'static str,
 }
 
 impl Words {
+    /// The word for a role.
+    pub const fn of_role(&self, role: Role) -> &'static str {
+        match role {
+            Role::Client => self.client,
+            Role::Server => self.server,
+        }
+    }
+
     /// The word for a confidence.
     pub const fn of_confidence(&self, confidence: Confidence) -> &'static str {
         match confidence {
@@ -195,6 +255,20 @@ pub fn evidence(fact: &Evidence, language: Language) -> String {
     match language {
         Language::English => english::evidence::text(fact),
         Language::Arabic => arabic::evidence::text(fact),
+    }
+}
+
+/// The fact that [`evidence`] says with these words in English, if it can be told from them; with numbers as exact as they
+/// were written.
+pub fn fact_from_words(words: &str) -> Option<Evidence> {
+    english::facts::fact(words)
+}
+
+/// A moment, by how long before or after another it was.
+pub fn offset(at: SignedDuration, language: Language) -> String {
+    match language {
+        Language::English => english::evidence::offset(at),
+        Language::Arabic => arabic::evidence::offset(at),
     }
 }
 

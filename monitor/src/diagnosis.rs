@@ -19,6 +19,11 @@ use crate::{
     },
 };
 
+/// The product of that name, of those whose idle timeouts are known.
+pub fn known_timer(name: &str) -> Option<&'static str> {
+    facts::KNOWN_TIMERS.iter().map(|(_, known)| *known).find(|known| *known == name)
+}
+
 /// What of the host's resets is seen, so that what is missing tells something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sight {

@@ -18,6 +18,7 @@ pub mod workload;
 pub mod diagnosis;
 
 pub mod filter;
+pub mod input;
 pub mod output;
 
 #[cfg(feature = "bpf")]

@@ -7,7 +7,7 @@ pub mod process;
 pub mod segment;
 pub mod workload;
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, str::FromStr, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -92,11 +92,41 @@ pub struct EventId {
     sequence: u16,
 }
 
+impl EventId {
+    /// When the event happened.
+    pub fn time(self) -> Timestamp {
+        // The largest number of nanoseconds is a day in 2554.
+        Timestamp::from_nanosecond(self.nanoseconds.into()).unwrap_or_default()
+    }
+
+    /// What tells it apart from others of the same nanosecond.
+    pub fn sequence(self) -> u16 {
+        self.sequence
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}{:04x}", self.nanoseconds, self.sequence)
     }
 }
+
+impl FromStr for EventId {
+    type Err = NoEventId;
+
+    fn from_str(text: &str) -> Result<Self, NoEventId> {
+        let is_id = text.len() == 20 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let (nanoseconds, sequence) = text.split_at_checked(16).filter(|_| is_id).ok_or(NoEventId)?;
+        let nanoseconds = u64::from_str_radix(nanoseconds, 16).map_err(|_| NoEventId)?;
+        let sequence = u16::from_str_radix(sequence, 16).map_err(|_| NoEventId)?;
+        Ok(Self { nanoseconds, sequence })
+    }
+}
+
+/// Text that is no [`EventId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 20 hexadecimal digits")]
+pub struct NoEventId;
 
 /// Which way an RST went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,6 +138,9 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// Both directions.
+    pub const ALL: [Self; 2] = [Self::Sent, Self::Received];
+
     /// As users write it.
     pub fn as_str(self) -> &'static str {
         match self {

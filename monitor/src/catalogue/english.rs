@@ -1,6 +1,7 @@
 //! The texts in English.
 
 pub(super) mod evidence;
+pub(super) mod facts;
 pub(super) mod summary;
 
 mod active;

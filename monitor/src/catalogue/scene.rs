@@ -18,10 +18,11 @@ pub(super) struct Scene<'a> {
     diagnosis: &'a Diagnosis,
 }
 
-/// One end: its process, or where nobody knows that its address.
+/// One end: its process, or where nobody knows that its address. Of an actor only the name and the id may be known.
 #[derive(Clone, Copy)]
 pub(super) enum Party<'a> {
     Process(&'a Process),
+    Named(&'a str, u32),
     Address(SocketAddr),
 }
 
@@ -29,6 +30,7 @@ impl fmt::Display for Party<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Process(process) => write!(f, "{}[{}]", process.name(), process.pid),
+            Self::Named(name, pid) => write!(f, "{name}[{pid}]"),
             Self::Address(address) => address.fmt(f),
         }
     }
@@ -70,7 +72,13 @@ impl<'a> Scene<'a> {
 
     /// Who acted on the socket of another.
     pub(super) fn actor(&self) -> Option<Party<'a>> {
-        self.end(Direction::Sent)?.actor.as_ref().map(Party::Process)
+        let process = self.end(Direction::Sent).and_then(|end| end.actor.as_ref());
+        process.map(Party::Process).or_else(|| {
+            self.find(|one| match one {
+                Evidence::Actor { comm, pid } => Some(Party::Named(comm, *pid)),
+                _ => None,
+            })
+        })
     }
 
     pub(super) fn unread(&self) -> Option<u32> {
@@ -126,7 +134,7 @@ impl<'a> Scene<'a> {
         self.diagnosis.evidence.iter().any(|one| matches!(one, Evidence::ListenedUntil(_)))
     }
 
-    fn find<T>(&self, value: impl Fn(&Evidence) -> Option<T>) -> Option<T> {
+    fn find<T>(&self, value: impl Fn(&'a Evidence) -> Option<T>) -> Option<T> {
         self.diagnosis.evidence.iter().find_map(value)
     }
 

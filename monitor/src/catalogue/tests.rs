@@ -4,9 +4,11 @@ mod sentences;
 
 use std::{collections::HashSet, ops::RangeInclusive};
 
+use jiff::SignedDuration;
+
 use super::{
-    Advice, Language, Symptom, Texts, Words, advice, errnos, errnos_of_receiver, evidence, summary, symptoms,
-    texts, words,
+    Advice, Language, Symptom, Texts, Words, advice, errnos, errnos_of_receiver, evidence, fact_from_words,
+    offset, summary, symptoms, texts, words,
 };
 use crate::{
     cause::{Cause, Confidence},
@@ -28,7 +30,7 @@ fn parts(texts: &Texts) -> [(&'static str, &'static str); 6] {
     ]
 }
 
-fn all_words(words: &Words) -> [&'static str; 24] {
+fn all_words(words: &Words) -> [&'static str; 45] {
     // Taken apart, so that a word that is not checked does not compile.
     let Words {
         cause,
@@ -52,9 +54,30 @@ fn all_words(words: &Words) -> [&'static str; 24] {
         rst_received,
         this_end,
         other_end,
+        at_this_end,
+        at_other_end,
         process,
         unknown,
         none,
+        time,
+        host,
+        state,
+        direction,
+        title,
+        client,
+        server,
+        last_data,
+        stopped_listening,
+        also_held_by,
+        error,
+        kernel,
+        not_diagnosed,
+        nobody_is_told,
+        usually,
+        sender,
+        receiver,
+        advice_sender,
+        advice_receiver,
     } = *words;
     [
         cause,
@@ -78,9 +101,30 @@ fn all_words(words: &Words) -> [&'static str; 24] {
         rst_received,
         this_end,
         other_end,
+        at_this_end,
+        at_other_end,
         process,
         unknown,
         none,
+        time,
+        host,
+        state,
+        direction,
+        title,
+        client,
+        server,
+        last_data,
+        stopped_listening,
+        also_held_by,
+        error,
+        kernel,
+        not_diagnosed,
+        nobody_is_told,
+        usually,
+        sender,
+        receiver,
+        advice_sender,
+        advice_receiver,
     ]
 }
 
@@ -302,4 +346,18 @@ fn advice_is_for_the_end_that_reads_it() {
     check(Cause::FirewallReject, Direction::Sent, false);
     check(Cause::FirewallReject, Direction::Received, false);
     check(Cause::Unknown, Direction::Received, false);
+}
+
+#[test]
+fn moments_are_told_from_the_reset() {
+    let check = |microseconds: i64, english: &str, arabic: &str| {
+        let at = SignedDuration::from_micros(microseconds);
+        assert_eq!(offset(at, Language::English), english);
+        assert_eq!(offset(at, Language::Arabic), arabic);
+    };
+    check(0, "0", "0");
+    check(-31, "31 µs before", "قبل 31 ميكروثانية");
+    check(31, "31 µs after", "بعد 31 ميكروثانية");
+    check(-820_900, "820.9 ms before", "قبل 820.9 مللي ثانية");
+    check(-7_200_000_000, "7,200.0 s before", "قبل 7,200.0 ثانية");
 }

@@ -44,7 +44,7 @@ const MEASURABLE_ROUND_TRIP: Duration = Duration::from_millis(50);
 const FIRST_EPHEMERAL: u16 = 32768;
 
 /// Idle times after which products end connections.
-const KNOWN_TIMERS: [(Duration, &str); 4] = [
+pub(super) const KNOWN_TIMERS: [(Duration, &str); 4] = [
     (Duration::from_mins(1), "AWS ALB"),
     (Duration::from_mins(4), "Azure Load Balancer"),
     (Duration::from_secs(350), "AWS NLB"),

@@ -14,6 +14,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Both roles.
+    pub const ALL: [Self; 2] = [Self::Client, Self::Server];
+
     /// As users write it.
     pub fn as_str(self) -> &'static str {
         match self {

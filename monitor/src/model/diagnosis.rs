@@ -145,4 +145,6 @@ pub enum Evidence {
         /// The other end.
         peer: SocketAddr,
     },
+    /// A fact in the words of whoever found it: all that is left of one that was written down and cannot be read back.
+    Told(Arc<str>),
 }

@@ -1,6 +1,6 @@
 //! A packet that had a part in a reset, and the place where a firewall met it.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// The place in netfilter where a packet was refused with a reset (`enum nf_inet_hooks`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +18,10 @@ pub enum NetfilterHook {
 }
 
 impl NetfilterHook {
+    /// Every place, in the order of the variants.
+    pub const ALL: [Self; 5] =
+        [Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting];
+
     /// As nft(8) writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,6 +34,10 @@ impl NetfilterHook {
     }
 }
 
+/// Each flag's bit and letter.
+const FLAGS: [(u8, char); 8] =
+    [(1, 'F'), (2, 'S'), (4, 'R'), (8, 'P'), (16, 'A'), (32, 'U'), (64, 'E'), (128, 'C')];
+
 /// TCP header flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpFlags(pub u8);
@@ -37,11 +45,23 @@ pub struct TcpFlags(pub u8);
 impl fmt::Display for TcpFlags {
     /// One letter a flag, in the order of tcpdump; `.` is ACK's letter there, `A` here.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LETTERS: [(u8, char); 8] =
-            [(1, 'F'), (2, 'S'), (4, 'R'), (8, 'P'), (16, 'A'), (32, 'U'), (64, 'E'), (128, 'C')];
-        LETTERS.iter().filter(|(bit, _)| self.0 & bit != 0).try_for_each(|(_, letter)| write!(f, "{letter}"))
+        FLAGS.iter().filter(|(bit, _)| self.0 & bit != 0).try_for_each(|(_, letter)| write!(f, "{letter}"))
     }
 }
+
+impl FromStr for TcpFlags {
+    type Err = NoTcpFlag;
+
+    fn from_str(text: &str) -> Result<Self, NoTcpFlag> {
+        let bit = |letter| FLAGS.iter().find(|(_, known)| *known == letter).map(|(bit, _)| *bit);
+        text.chars().try_fold(Self(0), |flags, letter| Ok(Self(flags.0 | bit(letter).ok_or(NoTcpFlag)?)))
+    }
+}
+
+/// A letter that stands for no flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("flags are some of the letters FSRPAUEC")]
+pub struct NoTcpFlag;
 
 /// Header of a TCP segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::model::ResetEvent;
 type Column = (&'static str, fn(&Reset<'_>) -> Option<String>);
 
 #[rustfmt::skip] // A column a line.
-const COLUMNS: [Column; 80] = [
+const COLUMNS: [Column; 83] = [
     ("schema", |reset| text(Some(reset.schema))),
     ("id", |reset| text(Some(reset.id))),
     ("time", |reset| text(Some(reset.time))),
@@ -55,6 +55,8 @@ const COLUMNS: [Column; 80] = [
     ("connection_role", |reset| connection(reset, |connection| text(connection.role))),
     ("connection_age_us", |reset| connection(reset, |connection| text(connection.age_us))),
     ("connection_idle_us", |reset| connection(reset, |connection| text(connection.idle_us))),
+    ("connection_since_sent_us", |reset| connection(reset, |connection| text(connection.since_sent_us))),
+    ("connection_since_received_us", |reset| connection(reset, |connection| text(connection.since_received_us))),
     ("connection_bytes_sent", |reset| connection(reset, |connection| text(connection.bytes_sent))),
     ("connection_bytes_acked", |reset| connection(reset, |connection| text(connection.bytes_acked))),
     ("connection_bytes_received", |reset| connection(reset, |connection| text(connection.bytes_received))),
@@ -82,6 +84,7 @@ const COLUMNS: [Column; 80] = [
     ("counterpart_kernel_reason", |reset| counterpart(reset, |end| text(end.kernel_reason))),
     ("counterpart_state", |reset| counterpart(reset, |end| text(end.state))),
     ("counterpart_netns", |reset| counterpart(reset, |end| text(end.netns))),
+    ("counterpart_errno", |reset| counterpart(reset, |end| text(end.errno))),
     ("counterpart_process_pid", |reset| counterpart_process(reset, |process| text(Some(process.pid)))),
     ("counterpart_process_comm", |reset| counterpart_process(reset, |process| text(Some(process.comm)))),
     ("counterpart_process_exe", |reset| counterpart_process(reset, |process| text(process.exe))),

@@ -19,7 +19,7 @@ use crate::{
     diagnosis::Diagnoser,
     filter::samples,
     model::{
-        Direction, ResetEvent,
+        Direction, Errno, ResetEvent,
         connection::Gone,
         process::{Exit, Process},
         segment::NetfilterHook,
@@ -37,14 +37,14 @@ const SCHEMA: &str = r#"{"schema":1,"id":"…","time":"2026-01-31T12:00:00.12345
  "other_holders":[],"kernel_socket":false,"exit":{"kind":"signal","value":9},
  "actor":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},
  "workload":{"kind":"systemd","name":"app.service","container_id":null,"pod_uid":null},"cgroup":"/system.slice/app.service",
- "connection":{"role":"client","age_us":351200000,"idle_us":350010000,"bytes_sent":512,"bytes_acked":512,"bytes_received":9000,
+ "connection":{"role":"client","age_us":351200000,"idle_us":350010000,"since_sent_us":350010000,"since_received_us":350010500,"bytes_sent":512,"bytes_acked":512,"bytes_received":9000,
    "unacked_bytes":0,"unread_bytes":0,"srtt_us":820,"retransmits":0},
  "gone":{"was":"connection","closed_us":3000},
  "trigger":{"flags":"S","payload_bytes":0,"seq":1,"ack":0,"window":64240,"ttl":64,"ip_id":1,
    "netfilter_hook":"input"},
  "rst":{"ttl":64,"flags":"R","seq":1,"ack":0,"window":0},
  "counterpart":{"id":"…","direction":"sent","kernel_reason":"NO_SOCKET","state":null,"netns":4026531840,
-   "process":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},"owner_from":"connect",
+   "errno":"ECONNRESET","process":{"pid":4711,"comm":"python3","exe":"/usr/bin/python3.11","cmdline":["python3","app.py"],"uid":1000,"start_time":"…"},"owner_from":"connect",
    "cause":"close_unread"},
  "incident":"…",
  "cause":"peer_idle_timeout","confidence":"likely",
@@ -89,7 +89,8 @@ fn full() -> ResetEvent {
     let netfilter_hook = Some(NetfilterHook::Input);
     let (reason, connection) = (unread.reason.clone(), unread.connection);
     let (process, incident) = (samples::refused().process, Some(unread.id()));
-    let sender = ResetEvent { state: unread.state, process: process.clone(), ..samples::unread() };
+    let errno = Some(Errno::ConnectionReset);
+    let sender = ResetEvent { state: unread.state, errno, process: process.clone(), ..samples::unread() };
     let workload = Workload {
         kind: WorkloadKind::Kubernetes,
         name: Some("kubepods".into()),
@@ -208,7 +209,7 @@ fn json_values() {
     check(
         &full(),
         "/summary",
-        "python3[4711] closed the connection with 1,460 bytes unread, so the kernel reset it; python3[4711] got ECONNREFUSED"
+        "python3[4711] closed the connection with 1,460 bytes unread, so the kernel reset it; python3[4711] got ECONNRESET; python3[4711] got ECONNREFUSED"
             .into(),
     );
     check(&samples::refused(), "/cause", serde_json::Value::Null);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use crate::{
     catalogue::numbers::{self, Unit, grouped, signal},
     model::{TcpState, diagnosis::Evidence, process::Exit},
@@ -85,6 +87,7 @@ pub(in crate::catalogue) fn text(fact: &Evidence) -> String {
         Evidence::OtherNamespace { netns, peer } => {
             format!("شوهدت حزم من {peer} للمنفذ نفسه في فضاء الشبكة {netns}")
         }
+        Evidence::Told(words) => words.as_ref().to_owned(),
     }
 }
 
@@ -101,6 +104,16 @@ fn duration(duration: Duration) -> String {
 /// A time, as exact as a sentence needs it.
 pub(super) fn about(duration: Duration) -> String {
     with_unit(numbers::rounded(duration))
+}
+
+/// A moment, by its distance from another one.
+pub(in crate::catalogue) fn offset(at: SignedDuration) -> String {
+    let distance = match at.unsigned_abs() {
+        Duration::ZERO => return "0".to_owned(),
+        short if short < Duration::from_millis(1) => format!("{} ميكروثانية", short.as_micros()),
+        distance => duration(distance),
+    };
+    if at.is_negative() { format!("قبل {distance}") } else { format!("بعد {distance}") }
 }
 
 fn with_unit((number, unit): (String, Unit)) -> String {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use crate::{
     catalogue::numbers::{self, Unit, grouped, signal},
     model::{TcpState, diagnosis::Evidence, process::Exit},
@@ -88,6 +90,7 @@ pub(in crate::catalogue) fn text(fact: &Evidence) -> String {
         Evidence::OtherNamespace { netns, peer } => {
             format!("packets of {peer} for the same port were seen in the network namespace {netns}")
         }
+        Evidence::Told(words) => words.as_ref().to_owned(),
     }
 }
 
@@ -107,6 +110,16 @@ fn duration(duration: Duration) -> String {
 /// A time, as exact as a sentence needs it.
 pub(super) fn about(duration: Duration) -> String {
     with_unit(numbers::rounded(duration))
+}
+
+/// A moment, by its distance from another one.
+pub(in crate::catalogue) fn offset(at: SignedDuration) -> String {
+    let distance = match at.unsigned_abs() {
+        Duration::ZERO => return "0".to_owned(),
+        short if short < Duration::from_millis(1) => format!("{} µs", short.as_micros()),
+        distance => duration(distance),
+    };
+    if at.is_negative() { format!("{distance} before") } else { format!("{distance} after") }
 }
 
 fn with_unit((number, unit): (String, Unit)) -> String {

@@ -57,6 +57,8 @@ fn facts() -> Vec<Evidence> {
         Evidence::NoLocalSender => 37,
         Evidence::Mptcp => 38,
         Evidence::OtherNamespace { .. } => 39,
+        // In whatever words it was told.
+        Evidence::Told(_) => usize::MAX,
     };
     let time = Duration::from_millis(350_010);
     let facts = vec![
@@ -146,6 +148,36 @@ fn every_fact_is_said_in_every_language_with_its_numbers() {
             assert!(!text.ends_with(['.', ':']), "part of a list: {text}");
             assert_eq!(untranslated(&text), untranslated(&english), "{text} is not {english}");
         }
+    }
+}
+
+#[test]
+fn every_fact_can_be_read_back_from_its_english_words() {
+    let check = |fact: &Evidence| {
+        let words = evidence(fact, Language::English);
+        let read = fact_from_words(&words).unwrap_or_else(|| panic!("no fact is said as {words:?}"));
+        assert_eq!(std::mem::discriminant(&read), std::mem::discriminant(fact), "{words}");
+        for language in Language::ALL {
+            assert_eq!(evidence(&read, language), evidence(fact, language));
+        }
+    };
+    facts().iter().for_each(check);
+    check(&Evidence::UnackedBytes(0));
+    check(&Evidence::BytesSent(0));
+    check(&Evidence::BytesReceived(0));
+    check(&Evidence::UnreadBytes(1));
+    check(&Evidence::Trigger { flags: TcpFlags(2), bytes: 0 });
+    check(&Evidence::KernelReason(Reason::Unknown(77)));
+    check(&Evidence::KeepaliveProbes(1));
+    check(&Evidence::Burst(1));
+    check(&Evidence::Idle(Duration::from_micros(820)));
+    check(&Evidence::Idle(Duration::MAX));
+    check(&Evidence::Exit(Exit::Code(255)));
+    check(&Evidence::Exit(Exit::Signal(63)));
+    check(&Evidence::Actor { comm: "a[1] did it,\n".into(), pid: 7 });
+    for words in ["", "idle", "idle for 3 s", "idle for 3.0 s, the idle timeout of nobody", "مدة الخمول"]
+    {
+        assert_eq!(fact_from_words(words), None, "{words}");
     }
 }
 
