@@ -5,7 +5,13 @@ use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf};
 use clap::{ColorChoice, Parser, Subcommand};
 use resetmon_common::layout::DEFAULT_RING_BYTES;
 
-use crate::{filter::flags::FilterFlags, kernel::selection::ProbeSelection, output::Format};
+use crate::{
+    catalogue::Language,
+    explain::Subject,
+    filter::flags::FilterFlags,
+    kernel::selection::ProbeSelection,
+    output::{Format, explain},
+};
 
 /// Tells you who reset your TCP connection, which process it hit, and why.
 #[derive(Debug, Parser)]
@@ -30,6 +36,11 @@ pub enum Command {
     Demo(DemoArgs),
     /// Tell what this kernel and these privileges allow, what is missing and what it costs
     Doctor(DoctorArgs),
+    /// Explain one reset in full, or a cause by its name
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// List the causes of resets, one a line
+    Causes(CausesArgs),
     /// Make TCP traffic as told on standard input; serves demo and tests
     #[command(hide = true)]
     Actor(ActorArgs),
@@ -72,9 +83,53 @@ pub struct AgentArgs {
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
+    /// In which language.
+    #[command(flatten)]
+    pub language: LanguageArgs,
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,
+}
+
+/// What `explain --help` ends with.
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  resetmon explain close_unread
+  resetmon explain peer_idle_timeout --lang ar
+  resetmon explain - < resets.json
+  resetmon watch -o json -n 1 | resetmon explain -";
+
+/// Arguments of `explain`.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// A cause (`resetmon causes` lists them), `-` for events as JSON on standard input, and with an agent `last` or the id of
+    /// an event
+    pub what: Subject,
+    /// Format of the output
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = explain::Format::Table)]
+    pub output: explain::Format,
+    /// In which language.
+    #[command(flatten)]
+    pub language: LanguageArgs,
+}
+
+/// Arguments of `causes`.
+#[derive(Debug, clap::Args)]
+pub struct CausesArgs {
+    /// Format of the output: json has all that is known of each cause
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = explain::Format::Table)]
+    pub output: explain::Format,
+    /// In which language.
+    #[command(flatten)]
+    pub language: LanguageArgs,
+}
+
+/// In which language.
+#[derive(Debug, clap::Args)]
+pub struct LanguageArgs {
+    /// Language of the texts; without it that of the locale, else English
+    #[arg(long = "lang", value_name = "LANG", env = "RESETMON_LANG", value_enum)]
+    pub language: Option<Language>,
 }
 
 /// Arguments of `doctor`.

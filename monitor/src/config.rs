@@ -1,10 +1,13 @@
 //! What the user meant: validated, with defaults and environment resolved. Made from [`crate::cli`] in one place.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, os::fd::AsFd, path::PathBuf, time::Duration};
+
+use rustix::termios::tcgetwinsize;
 
 use crate::{
     capture::CaptureOptions,
-    cli::{AgentArgs, CaptureArgs, DoctorArgs, WatchArgs},
+    catalogue::Language,
+    cli::{AgentArgs, CaptureArgs, DoctorArgs, LanguageArgs, WatchArgs},
     filter::Filter,
     kernel::probes::ProbeOptions,
     output::Format,
@@ -49,6 +52,27 @@ pub struct DoctorConfig {
     pub socket: PathBuf,
 }
 
+impl LanguageArgs {
+    /// The language that was asked for, else that of the user's locale, else English.
+    pub fn resolved(&self) -> Language {
+        self.language.unwrap_or_else(|| language_of(|name| std::env::var(name).ok()))
+    }
+}
+
+/// The language of the first variable of the locale that is set, as setlocale(3) takes them.
+fn language_of(variable: impl Fn(&str) -> Option<String>) -> Language {
+    let locale =
+        ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(variable).find(|locale| !locale.is_empty());
+    locale.and_then(|locale| Language::from_locale(&locale)).unwrap_or_default()
+}
+
+/// Columns that lines may have: as `COLUMNS` says, else as many as the terminal has, else as the oldest ones had.
+pub fn columns(terminal: impl AsFd) -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let of_terminal = || tcgetwinsize(terminal).ok().map(|size| usize::from(size.ws_col));
+    asked.or_else(of_terminal).filter(|columns| *columns > 0).unwrap_or(80)
+}
+
 impl From<&DoctorArgs> for DoctorConfig {
     fn from(args: &DoctorArgs) -> Self {
         Self {
@@ -89,5 +113,28 @@ impl From<&WatchArgs> for WatchConfig {
 impl From<&AgentArgs> for AgentConfig {
     fn from(args: &AgentArgs) -> Self {
         Self { capture: (&args.capture).into(), listen: args.listen.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locale_chooses_the_language() {
+        let check = |variables: &[(&str, &str)], expected: Language| {
+            let value = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(language_of(value), expected, "{variables:?}");
+        };
+        check(&[], Language::English);
+        check(&[("LANG", "ar_EG.UTF-8")], Language::Arabic);
+        check(&[("LANG", "ar_EG.UTF-8"), ("LC_ALL", "C")], Language::English);
+        check(&[("LANG", "en_US.UTF-8"), ("LC_MESSAGES", "ar")], Language::Arabic);
+        check(&[("LANG", "ar"), ("LC_ALL", "")], Language::Arabic);
+        check(&[("LANG", "ar"), ("LC_ALL", "de_DE.UTF-8")], Language::English);
+        let chosen = LanguageArgs { language: Some(Language::Arabic) };
+        assert_eq!(chosen.resolved(), Language::Arabic);
     }
 }

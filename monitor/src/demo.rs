@@ -27,7 +27,7 @@ use crate::{
     capture::{Capture, CaptureOptions},
     catalogue::{self, Language},
     model::{Direction, ResetEvent},
-    output::{Context, Format, Printer, escape::escape},
+    output::{Context, Format, Printer, page::bidi},
     pid_namespace,
 };
 
@@ -38,7 +38,12 @@ const LATEST: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// Plays every scenario and shows it on `to`; fails when something was not as it must be.
-pub async fn run(options: &CaptureOptions, context: Context, to: &mut impl Write) -> Result<ExitCode> {
+pub async fn run(
+    options: &CaptureOptions,
+    context: Context,
+    language: Language,
+    to: &mut impl Write,
+) -> Result<ExitCode> {
     let mut stage = Stage::new(options)?;
     let mut tally = Tally::default();
     Printer::new(Format::Table, context.clone(), &mut *to).header()?;
@@ -46,7 +51,7 @@ pub async fn run(options: &CaptureOptions, context: Context, to: &mut impl Write
         writeln!(to, "\n{}. {}", index + 1, scenario.title)?;
         to.flush()?;
         let outcome = stage.play(scenario).await?;
-        outcome.show(&context, to)?;
+        outcome.show(&context, language, to)?;
         tally.add(&outcome);
     }
     stage.pair.finish().await?;
@@ -120,13 +125,13 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn show(&self, context: &Context, to: &mut impl Write) -> io::Result<()> {
+    fn show(&self, context: &Context, language: Language, to: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Played { events, problems } => {
                 let mut printer = Printer::new(Format::Table, context.clone(), &mut *to);
                 events.iter().try_for_each(|event| printer.event(event))?;
-                if let Some(summary) = summary(events) {
-                    writeln!(to, "=> {summary}.")?;
+                if let Some(summary) = summary(events, language) {
+                    writeln!(to, "=> {summary}")?;
                 }
                 problems.iter().try_for_each(|problem| writeln!(to, "{problem}"))
             }
@@ -139,11 +144,11 @@ impl Outcome {
 }
 
 /// What happened, by the end that knows best.
-fn summary(events: &[ResetEvent]) -> Option<String> {
+fn summary(events: &[ResetEvent], language: Language) -> Option<String> {
     let sender = events.iter().find(|event| event.direction == Direction::Sent);
     let event = sender.or(events.first())?;
-    let summary = catalogue::summary(event, event.diagnosis.as_deref()?, Language::English);
-    Some(escape(&summary).into_owned())
+    let summary = catalogue::summary(event, event.diagnosis.as_deref()?, language);
+    Some(bidi::sentence(&format!("{summary}."), language).into_owned())
 }
 
 /// How all scenarios went.

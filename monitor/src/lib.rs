@@ -59,6 +59,9 @@ pub mod process_metrics;
 pub mod web;
 
 #[cfg(feature = "bpf")]
+pub mod explain;
+
+#[cfg(feature = "bpf")]
 pub mod actor;
 #[cfg(feature = "bpf")]
 pub mod demo;

@@ -1,4 +1,5 @@
-//! Parses, runs, and turns the outcome into an exit code: 0 ok, 1 failed, 2 usage, 4 no permission.
+//! Parses, runs, and turns the outcome into an exit code: 0 ok, 1 failed, 2 usage, 3 no agent reachable,
+//! 4 no permission.
 
 use std::{
     io::{self, BufWriter, IsTerminal as _, Write as _},
@@ -13,18 +14,21 @@ use resetmon::{
     actor,
     agent::{self, AgentError},
     capture::CaptureOptions,
+    catalogue::Language,
     cli::{Args, Command},
-    config::{AgentConfig, DoctorConfig, WatchConfig},
+    config::{self, AgentConfig, DoctorConfig, WatchConfig},
     demo, doctor,
+    explain::{self, ExplainError, Subject},
     kernel::error::KernelError,
     notice::{Chain, tell},
-    output::{Color, Context},
+    output::{self, Color, Context, page::Layout},
     pid_namespace,
     signals::Shutdown,
     watch::{self, WatchError},
 };
 
 const FAILED: u8 = 1;
+const NO_AGENT: u8 = 3;
 const NO_PERMISSION: u8 = 4;
 
 fn main() -> ExitCode {
@@ -38,19 +42,44 @@ fn main() -> ExitCode {
             if let Some(advice) = kernel.and_then(KernelError::advice) {
                 tell(advice);
             }
-            ExitCode::from(if kernel.is_some_and(KernelError::is_permission) {
-                NO_PERMISSION
-            } else {
-                FAILED
+            let explain = error.downcast_ref::<ExplainError>();
+            if let Some(advice) = explain.and_then(ExplainError::advice) {
+                tell(advice);
+            }
+            ExitCode::from(match explain {
+                Some(ExplainError::NoAgent) => NO_AGENT,
+                _ if kernel.is_some_and(KernelError::is_permission) => NO_PERMISSION,
+                _ => FAILED,
             })
         }
     }
 }
 
 fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if let Command::Actor(actor) = &args.command {
-        actor::run(&actor.name, io::stdin().lock(), io::stdout().lock())?;
-        return Ok(ExitCode::SUCCESS);
+    // What waits for nothing but its input ends at the first signal, as any filter does.
+    match &args.command {
+        Command::Actor(actor) => {
+            actor::run(&actor.name, io::stdin().lock(), io::stdout().lock())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Explain(explain) => {
+            let (context, layout) = (context(args.color), layout(args.color, explain.language.resolved()));
+            let mut to = BufWriter::new(io::stdout().lock());
+            if explain.what == Subject::Input && io::stdin().is_terminal() {
+                tell("reading events as JSON from the terminal; Ctrl-D ends");
+            }
+            explain::run(explain.what, explain.output, &context, layout, io::stdin().lock(), &mut to)?;
+            to.flush()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Causes(causes) => {
+            let layout = layout(args.color, causes.language.resolved());
+            let mut to = BufWriter::new(io::stdout().lock());
+            output::explain::causes(causes.output, layout, &mut to)?;
+            to.flush()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Watch(_) | Command::Agent(_) | Command::Demo(_) | Command::Doctor(_) => {}
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
@@ -75,15 +104,16 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => {
             let options = CaptureOptions::from(&args.capture);
             pid_namespace::tell_unless_host(&options.procfs);
+            let language = args.language.resolved();
             return tokio::select! {
-                played = demo::run(&options, context, &mut to) => played,
+                played = demo::run(&options, context, language, &mut to) => played,
                 () = shutdown.requested() => Ok(ExitCode::from(FAILED)),
             };
         }
         Command::Doctor(args) => {
             return Ok(doctor::run(&DoctorConfig::from(args), context.color, &mut to, &mut shutdown).await?);
         }
-        Command::Actor(_) => unreachable!("handled before"),
+        Command::Actor(_) | Command::Explain(_) | Command::Causes(_) => unreachable!("handled before"),
     }
     to.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -92,6 +122,10 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
 fn context(choice: ColorChoice) -> Context {
     let host = nix::unistd::gethostname().unwrap_or_default();
     Context { host: Arc::from(host.to_string_lossy()), color: color(choice), zone: TimeZone::system() }
+}
+
+fn layout(choice: ColorChoice, language: Language) -> Layout {
+    Layout { width: config::columns(io::stdout()), color: color(choice), language }
 }
 
 /// An explicit choice wins; else colours are for terminals that can show them, unless `NO_COLOR` asks for none.
@@ -127,10 +161,17 @@ fn kernel_error(error: &anyhow::Error) -> Option<&KernelError> {
 /// Whether nobody reads the output any more, which is no failure.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        let output = match cause.downcast_ref::<WatchError>() {
+        let of_watch = match cause.downcast_ref() {
             Some(WatchError::Output(error)) => Some(error),
-            _ => cause.downcast_ref::<io::Error>(),
+            _ => None,
         };
-        output.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        let of_explain = match cause.downcast_ref() {
+            Some(ExplainError::Output(error)) => Some(error),
+            _ => None,
+        };
+        of_watch
+            .or(of_explain)
+            .or_else(|| cause.downcast_ref())
+            .is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe)
     })
 }

@@ -2,7 +2,9 @@
 //! nothing is held back, so that a reader sees each event at once; who writes many wraps the writer in a buffer.
 
 pub mod escape;
+pub mod explain;
 pub mod json;
+pub mod page;
 
 mod csv;
 mod text;

@@ -105,7 +105,7 @@ fn in_color(context: &Context, style: Style) -> Style {
 }
 
 /// The text in at most so many columns, without its end.
-fn shorten_end(text: Cow<'_, str>, room: usize) -> Cow<'_, str> {
+pub(super) fn shorten_end(text: Cow<'_, str>, room: usize) -> Cow<'_, str> {
     if text.width() <= room {
         return text;
     }
