@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod errors;
 mod exiting;
+mod explain;
 mod firewall;
 mod handshake_ttl;
 mod holders;
