@@ -20,6 +20,10 @@ pub const MAP_LISTENERS: &str = "LISTENERS";
 pub const MAP_CLOSED: &str = "CLOSED";
 /// Per-CPU counters of what [`MAP_CLOSED`] was given, indexed by the `REMEMBERED_…` constants.
 pub const MAP_REMEMBERED: &str = "REMEMBERED";
+/// Processes of a command that is watched from its start, by [`tree_key`].
+pub const MAP_TREE: &str = "TREE";
+/// Per-CPU counter, of one slot, of processes that [`MAP_TREE`] had no room for.
+pub const MAP_TREE_LOST: &str = "TREE_LOST";
 
 /// Slots for TCP states in the counter maps; numbers are the kernel's (`include/net/tcp_states.h`), 0 is no socket.
 pub const STATES: u32 = 16;
@@ -92,3 +96,14 @@ pub const MAX_NOTES: u32 = 4096;
 pub const MAX_SOCKET_HASH: u32 = 262_144;
 /// Listeners tracked where socket storage is not available.
 pub const MAX_LISTENERS: u32 = 16_384;
+/// Processes of one command that are followed, those that have ended included.
+pub const MAX_TREE: u32 = 262_144;
+
+/// Nanoseconds of the tick in which `/proc/PID/stat` tells when a process started (`USER_HZ` is 100).
+const TICK: u64 = 10_000_000;
+
+/// A process in [`MAP_TREE`]: its id, and its start since boot as exactly as everybody can tell. No two processes share
+/// it, since an id is not given again within a tick.
+pub const fn tree_key(tgid: u32, started: u64) -> u64 {
+    (started / TICK) << 32 | tgid as u64
+}

@@ -33,6 +33,7 @@ mod inet_csk_accept;
 mod kfree_skb;
 mod module_load;
 mod nf_send_reset;
+mod sched_process_fork;
 mod tcp_init_transfer;
 mod tcp_reset;
 mod tcp_v4_send_reset;

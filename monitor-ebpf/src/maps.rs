@@ -10,7 +10,7 @@ use aya_ebpf::{
 use resetmon_common::{
     layout::{
         DEFAULT_CLOSED, DEFAULT_RING_BYTES, IGNORED_SLOTS, LOST_SLOTS, MAX_LISTENERS, MAX_NOTES,
-        MAX_SOCKET_HASH, RECEIVED_SLOTS, REMEMBERED_SLOTS, SENT_SLOTS,
+        MAX_SOCKET_HASH, MAX_TREE, RECEIVED_SLOTS, REMEMBERED_SLOTS, SENT_SLOTS,
     },
     wire::{RawArrival, RawClosed, RawNote, RawOwner, RawSocketRecord, RawTuple},
 };
@@ -60,6 +60,14 @@ pub(crate) static SOCKET_HASH: HashMap<u64, RawSocketRecord> =
 #[map]
 pub(crate) static LISTENERS: HashMap<RawTuple, RawOwner> =
     HashMap::with_max_entries(MAX_LISTENERS, BPF_F_NO_PREALLOC);
+
+/// Processes of the command that is watched, by `tree_key`; they stay when they have ended.
+#[map]
+pub(crate) static TREE: HashMap<u64, u8> = HashMap::with_max_entries(MAX_TREE, BPF_F_NO_PREALLOC);
+
+/// Processes that found no room there.
+#[map]
+pub(crate) static TREE_LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
 /// `BPF_F_NO_PREALLOC | BPF_F_CLONE` (`include/uapi/linux/bpf.h`): an accepted child inherits its listener's record.
 const STORAGE_FLAGS: usize = 1 | 512;

@@ -48,6 +48,23 @@ pub(crate) fn write(task: *const u8, to: &mut RawTask) {
     write_names(task as u64, to);
 }
 
+/// Id of a task's process, and when that started.
+#[inline(always)]
+pub(crate) fn process(task: *const u8) -> (u32, u64) {
+    // SAFETY: a task that the caller was given.
+    unsafe {
+        let started = Probed::load_through(task, &TASK_GROUP_LEADER, &TASK_START_BOOTTIME);
+        (Probed::load(task, &TASK_TGID), started)
+    }
+}
+
+/// Whether a task is the first of its process, which then has its id.
+#[inline(always)]
+pub(crate) fn is_leader(task: *const u8) -> bool {
+    // SAFETY: a task that the caller was given.
+    unsafe { Probed::load::<u32>(task, &TASK_PID) == Probed::load::<u32>(task, &TASK_TGID) }
+}
+
 #[inline(always)]
 fn write_names(task: u64, to: &mut RawTask) {
     let leader: u64 = probe_read(task + u64::from(TASK_GROUP_LEADER.load()));

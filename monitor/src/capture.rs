@@ -24,6 +24,7 @@ use crate::{
         error::KernelError,
         events::{EventStream, Rest},
         probes::{ProbeOptions, Probes},
+        tree::ProcessTree,
     },
     model::ResetEvent,
     owner::{self, Holders as Answer},
@@ -125,6 +126,11 @@ impl Capture {
     /// The attached probes.
     pub fn probes(&self) -> &Probes {
         &self.probes
+    }
+
+    /// The processes that the probes follow. They can be taken once.
+    pub fn take_tree(&mut self) -> Result<ProcessTree, KernelError> {
+        self.probes.take_tree()
     }
 
     /// The exact counters.

@@ -23,3 +23,4 @@ mod log;
 
 pub mod counters;
 pub mod events;
+pub mod tree;

@@ -15,7 +15,7 @@ use aya::{
 };
 use resetmon_common::layout::{
     DEFAULT_CLOSED, DEFAULT_RING_BYTES, MAP_CLOSED, MAP_EVENTS, MAP_IGNORED, MAP_LISTENERS, MAP_LOST,
-    MAP_RECEIVED, MAP_REMEMBERED, MAP_SENT, MAP_SOCKET_HASH,
+    MAP_RECEIVED, MAP_REMEMBERED, MAP_SENT, MAP_SOCKET_HASH, MAP_TREE, MAP_TREE_LOST,
 };
 
 use super::{
@@ -27,6 +27,7 @@ use super::{
     locked_memory, optional, privilege,
     selection::ProbeSelection,
     status::{Mechanism, Outcome, ProbeNeed, ProbeStatus},
+    tree::ProcessTree,
 };
 
 /// Where the kernel shows its type information.
@@ -39,6 +40,9 @@ const REQUIRED: [(&str, &str); 4] = [
     ("tcp_send_reset", "resets that this host sends"),
     ("tcp_destroy_sock", "who closes a socket that was reset, and when its record can be forgotten"),
 ];
+
+/// The one that follows the processes of a command, while one is watched, and what it gives.
+const FOLLOWING: (&str, &str) = ("sched_process_fork", "which processes a command starts");
 
 /// The one that tells of modules, while a probe waits for one.
 const WAKING: &str = "module_load";
@@ -54,11 +58,18 @@ pub struct ProbeOptions {
     pub closed: u32,
     /// Which optional probes are tried.
     pub selection: ProbeSelection,
+    /// Whether the processes of a command are followed.
+    pub follows_processes: bool,
 }
 
 impl Default for ProbeOptions {
     fn default() -> Self {
-        Self { ring_bytes: DEFAULT_RING_BYTES, closed: DEFAULT_CLOSED, selection: ProbeSelection::default() }
+        Self {
+            ring_bytes: DEFAULT_RING_BYTES,
+            closed: DEFAULT_CLOSED,
+            selection: ProbeSelection::default(),
+            follows_processes: false,
+        }
     }
 }
 
@@ -82,7 +93,7 @@ impl Probes {
         let mut ebpf = load(&layout, options)?;
         #[cfg(feature = "bpf-log")]
         super::log::start(&mut ebpf);
-        let statuses = attach(&mut ebpf, &layout, &options.selection)?;
+        let statuses = attach(&mut ebpf, &layout, options)?;
         give_memory_back();
         Ok(Self { ebpf, statuses, layout, closed: options.closed })
     }
@@ -145,6 +156,16 @@ impl Probes {
             counters(MAP_IGNORED)?,
             remembered,
             missed,
+        ))
+    }
+
+    /// The processes that are followed, with [`ProbeOptions::follows_processes`]. They can be taken once.
+    pub fn take_tree(&mut self) -> Result<ProcessTree, KernelError> {
+        let members = self.take(MAP_TREE)?.try_into();
+        let lost = self.take(MAP_TREE_LOST)?.try_into();
+        Ok(ProcessTree::new(
+            members.map_err(|source| KernelError::Map { name: MAP_TREE, source })?,
+            lost.map_err(|source| KernelError::Map { name: MAP_TREE_LOST, source })?,
         ))
     }
 
@@ -215,6 +236,9 @@ fn load(layout: &KernelLayout, options: &ProbeOptions) -> Result<Ebpf, KernelErr
         loader.map_max_entries(MAP_SOCKET_HASH, 1);
         loader.map_max_entries(MAP_LISTENERS, 1);
     }
+    if !options.follows_processes {
+        loader.map_max_entries(MAP_TREE, 1);
+    }
     loader.load(OBJECT).map_err(|error| object_error(error, features))
 }
 
@@ -239,16 +263,17 @@ fn refusal(operation: String, source: io::Error, features: Features) -> KernelEr
 fn attach(
     ebpf: &mut Ebpf,
     layout: &KernelLayout,
-    selection: &ProbeSelection,
+    options: &ProbeOptions,
 ) -> Result<Vec<ProbeStatus>, KernelError> {
     let btf = Btf::from_sys_fs().map_err(|error| KernelError::Object(error.into()))?;
     let mut statuses = Vec::new();
-    for (name, gives) in REQUIRED {
+    let following = options.follows_processes.then_some(FOLLOWING);
+    for (name, gives) in REQUIRED.into_iter().chain(following) {
         attach_one(ebpf, name, &btf, layout.features)?;
         let outcome = Outcome::Attached(Mechanism::TpBtf);
         statuses.push(ProbeStatus { name, need: ProbeNeed::Required, outcome, gives });
     }
-    statuses.extend(optional::attach(ebpf, &btf, layout.features, selection));
+    statuses.extend(optional::attach(ebpf, &btf, layout.features, &options.selection));
     if statuses.iter().any(|status| matches!(status.outcome, Outcome::Waiting { .. })) {
         // Without it a module is noticed with the next reset.
         let _ = attach_one(ebpf, WAKING, &btf, layout.features);
