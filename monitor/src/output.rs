@@ -5,6 +5,7 @@ pub mod escape;
 pub mod explain;
 pub mod json;
 pub mod page;
+pub mod report;
 
 mod csv;
 mod text;
