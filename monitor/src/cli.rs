@@ -1,6 +1,6 @@
 //! What the user typed. What it means is settled in `config`.
 
-use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, os::fd::RawFd, path::PathBuf};
 
 use clap::{ColorChoice, Parser, Subcommand};
 use resetmon_common::layout::DEFAULT_RING_BYTES;
@@ -30,6 +30,8 @@ pub struct Args {
 pub enum Command {
     /// Show resets as they happen
     Watch(Box<WatchArgs>),
+    /// Run a command and report, when it ends, every reset that hit it or what it started, and why
+    Run(Box<RunArgs>),
     /// Run as a daemon: capture resets and export metrics to Prometheus
     Agent(AgentArgs),
     /// Make a few real resets on loopback and show how they look: the first five minutes
@@ -44,6 +46,9 @@ pub enum Command {
     /// Make TCP traffic as told on standard input; serves demo and tests
     #[command(hide = true)]
     Actor(ActorArgs),
+    /// Become a command once told to; serves run
+    #[command(hide = true)]
+    Launch(LaunchArgs),
 }
 
 /// Arguments of `watch`.
@@ -61,6 +66,62 @@ pub struct WatchArgs {
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Write every reset to this file as well, as it happens
+    #[arg(long, value_name = "FILE")]
+    pub output_file: Option<PathBuf>,
+    /// Format of that file
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t = Format::Json,
+        requires = "output_file"
+    )]
+    pub output: Format,
+    /// Say nothing when there were no resets
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// In which language to report.
+    #[command(flatten)]
+    pub language: LanguageArgs,
+    /// User to run the command as, by name or number; unless given, it is who called sudo
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Which resets to report.
+    #[command(flatten)]
+    pub filter: FilterFlags,
+    /// How to capture.
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Arguments of `launch`.
+#[derive(Debug, clap::Args)]
+pub struct LaunchArgs {
+    /// Descriptor from which a byte comes when it is time
+    #[arg(long)]
+    pub gate: RawFd,
+    /// User to become
+    #[arg(long, requires = "gid")]
+    pub uid: Option<u32>,
+    /// Group to become a member of
+    #[arg(long, requires = "uid")]
+    pub gid: Option<u32>,
+    /// Further groups
+    #[arg(long, value_delimiter = ',')]
+    pub groups: Vec<u32>,
+    /// The command and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
 }
 
 /// Arguments of `agent`.
@@ -188,4 +249,54 @@ pub struct CaptureArgs {
     /// Where procfs is mounted
     #[arg(long = "path.procfs", value_name = "PATH", env = "RESETMON_PATH_PROCFS", default_value = "/proc")]
     pub procfs: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Args, Command, RunArgs};
+    use crate::{catalogue::Language, output::Format};
+
+    fn run(arguments: &[&str]) -> Result<Box<RunArgs>, String> {
+        let all = ["resetmon", "run"].iter().chain(arguments);
+        match Args::try_parse_from(all).map_err(|error| error.to_string())?.command {
+            Command::Run(run) => Ok(run),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_is_taken_as_it_is() {
+        let run = run(&["--quiet", "--port", "443", "--", "pytest", "-x", "--quiet", "--", "a b"]);
+        let run = run.expect("arguments");
+        assert_eq!(run.command, ["pytest", "-x", "--quiet", "--", "a b"]);
+        assert!(run.quiet && run.output_file.is_none() && run.user.is_none());
+    }
+
+    #[test]
+    fn a_file_has_a_format() {
+        let json = run(&["--output-file", "x", "--", "true"]).expect("arguments");
+        assert_eq!(json.output, Format::Json);
+        let csv = run(&["-o", "csv", "--output-file", "x", "--lang", "ar", "--", "true"]).expect("arguments");
+        assert_eq!((csv.output, csv.language.language), (Format::Csv, Some(Language::Arabic)));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let check = |arguments: &[&str], expected: &str| {
+            let error = run(arguments).expect_err("not enough");
+            assert!(error.contains(expected), "{arguments:?}: {error}");
+        };
+        check(&[], "<COMMAND>");
+        check(&["--"], "<COMMAND>");
+        check(&["pytest"], "--");
+        check(&["-o", "json", "--", "true"], "--output-file");
+        check(&["--lang", "xx", "--", "true"], "ar");
+    }
 }

@@ -1,13 +1,13 @@
 //! What the user meant: validated, with defaults and environment resolved. Made from [`crate::cli`] in one place.
 
-use std::{net::SocketAddr, os::fd::AsFd, path::PathBuf, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, os::fd::AsFd, path::PathBuf, time::Duration};
 
 use rustix::termios::tcgetwinsize;
 
 use crate::{
     capture::CaptureOptions,
     catalogue::Language,
-    cli::{AgentArgs, CaptureArgs, DoctorArgs, LanguageArgs, WatchArgs},
+    cli::{AgentArgs, CaptureArgs, DoctorArgs, LanguageArgs, RunArgs, WatchArgs},
     filter::Filter,
     kernel::probes::ProbeOptions,
     output::Format,
@@ -24,6 +24,27 @@ pub struct WatchConfig {
     pub format: Format,
     /// Stop after so many resets.
     pub limit: Option<u64>,
+}
+
+/// What `run` shall do.
+#[derive(Debug)]
+pub struct RunConfig {
+    /// How to capture.
+    pub capture: CaptureOptions,
+    /// Which resets to report.
+    pub filter: Filter,
+    /// Where to write each reset as well.
+    pub file: Option<PathBuf>,
+    /// Format of that file.
+    pub format: Format,
+    /// Whether nothing is said when there is nothing to report.
+    pub is_quiet: bool,
+    /// Language of the report.
+    pub language: Language,
+    /// User to run the command as, unless it is who called sudo.
+    pub user: Option<String>,
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
 }
 
 /// What the agent shall do.
@@ -106,6 +127,23 @@ impl From<&WatchArgs> for WatchConfig {
             filter: args.filter.filter(),
             format: args.output,
             limit: args.count.map(Into::into),
+        }
+    }
+}
+
+impl From<&RunArgs> for RunConfig {
+    fn from(args: &RunArgs) -> Self {
+        let mut capture = CaptureOptions::from(&args.capture);
+        capture.probes.follows_processes = true;
+        Self {
+            capture,
+            filter: args.filter.filter(),
+            file: args.output_file.clone(),
+            format: args.output,
+            is_quiet: args.quiet,
+            language: args.language.resolved(),
+            user: args.user.clone(),
+            command: args.command.clone(),
         }
     }
 }

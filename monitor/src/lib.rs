@@ -50,6 +50,9 @@ pub mod signals;
 pub mod watch;
 
 #[cfg(feature = "bpf")]
+pub mod run;
+
+#[cfg(feature = "bpf")]
 pub mod agent;
 #[cfg(feature = "bpf")]
 pub mod metrics;

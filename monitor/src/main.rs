@@ -2,7 +2,7 @@
 //! 4 no permission.
 
 use std::{
-    io::{self, BufWriter, IsTerminal as _, Write as _},
+    io::{self, BufWriter, IsTerminal, Write as _},
     process::ExitCode,
     sync::Arc,
 };
@@ -16,13 +16,14 @@ use resetmon::{
     capture::CaptureOptions,
     catalogue::Language,
     cli::{Args, Command},
-    config::{self, AgentConfig, DoctorConfig, WatchConfig},
+    config::{self, AgentConfig, DoctorConfig, RunConfig, WatchConfig},
     demo, doctor,
     explain::{self, ExplainError, Subject},
     kernel::error::KernelError,
     notice::{Chain, tell},
     output::{self, Color, Context, page::Layout},
     pid_namespace,
+    run::{self, launch, user::UserError},
     signals::Shutdown,
     watch::{self, WatchError},
 };
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
         Err(error) => {
             tell(Chain(error.as_ref()));
             let kernel = kernel_error(&error);
+            let of_user = error.downcast_ref::<UserError>().is_some_and(UserError::is_permission);
+            let is_permission = of_user || kernel.is_some_and(KernelError::is_permission);
             if let Some(advice) = kernel.and_then(KernelError::advice) {
                 tell(advice);
             }
@@ -46,9 +49,12 @@ fn main() -> ExitCode {
             if let Some(advice) = explain.and_then(ExplainError::advice) {
                 tell(advice);
             }
+            if is_permission && matches!(args.command, Command::Run(_)) {
+                tell(format_args!("this would work: {}", run::with_sudo(std::env::args_os())));
+            }
             ExitCode::from(match explain {
                 Some(ExplainError::NoAgent) => NO_AGENT,
-                _ if kernel.is_some_and(KernelError::is_permission) => NO_PERMISSION,
+                _ if is_permission => NO_PERMISSION,
                 _ => FAILED,
             })
         }
@@ -63,7 +69,8 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Command::Explain(explain) => {
-            let (context, layout) = (context(args.color), layout(args.color, explain.language.resolved()));
+            let (context, layout) =
+                (context(args.color, &io::stdout()), layout(args.color, explain.language.resolved()));
             let mut to = BufWriter::new(io::stdout().lock());
             if explain.what == Subject::Input && io::stdin().is_terminal() {
                 tell("reading events as JSON from the terminal; Ctrl-D ends");
@@ -79,7 +86,8 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             to.flush()?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Watch(_) | Command::Agent(_) | Command::Demo(_) | Command::Doctor(_) => {}
+        Command::Launch(launched) => return Ok(launch::become_command(launched)),
+        Command::Watch(_) | Command::Run(_) | Command::Agent(_) | Command::Demo(_) | Command::Doctor(_) => {}
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
@@ -87,8 +95,14 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Command::Run(run) = &args.command {
+        // Catches signals later and others, so that the command is not started with them.
+        let config = RunConfig::from(run.as_ref());
+        pid_namespace::tell_unless_host(&config.capture.procfs);
+        return run::run(&config, context(args.color, &io::stderr())).await;
+    }
     let mut shutdown = Shutdown::new().context("cannot catch signals")?;
-    let context = context(args.color);
+    let context = context(args.color, &io::stdout());
     let mut to = BufWriter::new(io::stdout().lock());
     match &args.command {
         Command::Watch(args) => {
@@ -113,29 +127,33 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => {
             return Ok(doctor::run(&DoctorConfig::from(args), context.color, &mut to, &mut shutdown).await?);
         }
-        Command::Actor(_) | Command::Explain(_) | Command::Causes(_) => unreachable!("handled before"),
+        Command::Run(_)
+        | Command::Explain(_)
+        | Command::Causes(_)
+        | Command::Actor(_)
+        | Command::Launch(_) => unreachable!("handled before"),
     }
     to.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn context(choice: ColorChoice) -> Context {
+fn context(choice: ColorChoice, of: &impl IsTerminal) -> Context {
     let host = nix::unistd::gethostname().unwrap_or_default();
-    Context { host: Arc::from(host.to_string_lossy()), color: color(choice), zone: TimeZone::system() }
+    Context { host: Arc::from(host.to_string_lossy()), color: color(choice, of), zone: TimeZone::system() }
 }
 
 fn layout(choice: ColorChoice, language: Language) -> Layout {
-    Layout { width: config::columns(io::stdout()), color: color(choice), language }
+    Layout { width: config::columns(io::stdout()), color: color(choice, &io::stdout()), language }
 }
 
 /// An explicit choice wins; else colours are for terminals that can show them, unless `NO_COLOR` asks for none.
-fn color(choice: ColorChoice) -> Color {
+fn color(choice: ColorChoice, of: &impl IsTerminal) -> Color {
     let on = match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => {
             let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
-            io::stdout().is_terminal()
+            of.is_terminal()
                 && unset("NO_COLOR")
                 && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
         }
