@@ -30,5 +30,6 @@ mod privilege;
 mod python;
 mod received_header;
 mod refused;
+mod run;
 mod time_wait;
 mod workload;
