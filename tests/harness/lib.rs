@@ -39,7 +39,7 @@ pub use self::{
     process::Running,
     scene::{Scene, endpoint},
     script::Script,
-    watch::{Watch, is_told_late},
+    watch::{Watch, as_told, is_told_late},
 };
 
 /// Within this time what must happen has happened. Probes are loaded in less than one second; the machine may be busy.

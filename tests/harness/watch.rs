@@ -280,6 +280,14 @@ pub fn is_told_late(event: &Value) -> bool {
     event[TOLD_AFTER].as_u64().is_some_and(|after| after > LATE)
 }
 
+/// An event as it was told, without what the harness added.
+pub fn as_told(mut event: Value) -> Value {
+    if let Some(members) = event.as_object_mut() {
+        members.remove(TOLD_AFTER);
+    }
+    event
+}
+
 /// When an event happened, as its id tells.
 fn happened_at(event: &Value) -> Option<u64> {
     u64::from_str_radix(event["id"].as_str()?.get(..16)?, 16).ok()
