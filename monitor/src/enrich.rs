@@ -40,6 +40,16 @@ struct Identity {
 struct Known {
     details: Arc<ProcessDetails>,
     read_at: Instant,
+    /// The name that the kernel had told by then.
+    told: Arc<str>,
+}
+
+impl Known {
+    /// Not old, and the process has taken no other name since, as execve(2) gives one.
+    fn is_fresh(&self, process: &Process, now: Instant) -> bool {
+        let is_named_so = process.comm == self.details.comm || process.comm == self.told;
+        is_named_so && now.duration_since(self.read_at) < FRESH
+    }
 }
 
 impl Enricher {
@@ -68,13 +78,14 @@ impl Enricher {
         let identity = Identity { pid: process.pid, start: start_in_ticks(process.started) };
         let now = Instant::now();
         if let Some(known) = self.known.get(&identity)
-            && now.duration_since(known.read_at) < FRESH
+            && known.is_fresh(process, now)
         {
             return Some(Arc::clone(&known.details));
         }
         if let Some(details) = self.read(identity) {
             let details = Arc::new(details);
-            self.known.insert(identity, Known { details: Arc::clone(&details), read_at: now });
+            let told = Arc::clone(&process.comm);
+            self.known.insert(identity, Known { details: Arc::clone(&details), read_at: now, told });
             return Some(details);
         }
         let known = self.known.get(&identity).filter(|known| now.duration_since(known.read_at) < REMEMBERED);
@@ -102,7 +113,14 @@ pub(crate) fn start_in_ticks(started: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::PathBuf, sync::Arc, time::Duration};
+    use std::{
+        io::Write as _,
+        path::PathBuf,
+        process::{Command, Stdio},
+        sync::Arc,
+        thread,
+        time::Duration,
+    };
 
     use jiff::Timestamp;
 
@@ -110,10 +128,13 @@ mod tests {
     use crate::model::process::Process;
 
     fn this_process(start_offset: u64) -> Process {
-        let entry = procfs::process::Process::myself().expect("/proc/self");
+        started(&procfs::process::Process::myself().expect("/proc/self"), start_offset)
+    }
+
+    fn started(entry: &procfs::process::Process, start_offset: u64) -> Process {
         let ticks = entry.stat().expect("stat").starttime + start_offset;
         Process {
-            pid: std::process::id(),
+            pid: entry.pid().cast_unsigned(),
             started: Duration::from_nanos(ticks * (1_000_000_000 / procfs::ticks_per_second())),
             start_time: Timestamp::UNIX_EPOCH,
             comm: Arc::from("?"),
@@ -130,6 +151,26 @@ mod tests {
         assert_eq!(details.exe.as_deref(), std::env::current_exe().expect("exe").to_str());
         let arguments: Vec<String> = std::env::args().collect();
         assert_eq!(details.cmdline.as_deref(), Some(arguments.as_slice()));
+    }
+
+    /// What was read before execve(2) is of another program, however little time has passed.
+    #[test]
+    fn a_process_that_has_become_another_program_is_read_again() {
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", "read line; exec sleep 30"]).stdin(Stdio::piped());
+        let mut child = shell.spawn().expect("a shell");
+        let entry = procfs::process::Process::new(child.id().cast_signed()).expect("its entry");
+        let process = |comm: &str| Process { comm: Arc::from(comm), ..started(&entry, 0) };
+        let mut enricher = Enricher::new(PathBuf::from("/proc")).expect("procfs");
+        let before = enricher.details(&process("sh")).expect("details");
+        child.stdin.take().expect("a pipe").write_all(b"\n").expect("it reads");
+        while entry.stat().expect("stat").comm == "sh" {
+            thread::yield_now();
+        }
+        let after = enricher.details(&process("sleep")).expect("details");
+        child.kill().and_then(|()| child.wait()).expect("it can be ended");
+        assert_eq!((&*before.comm, &*after.comm), ("sh", "sleep"));
+        assert_ne!(before.exe, after.exe);
     }
 
     #[test]
