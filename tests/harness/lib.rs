@@ -9,6 +9,7 @@ mod actor;
 mod agent;
 mod bpftrace;
 mod cgroup;
+pub mod corpus;
 mod family;
 mod feature;
 mod metrics;
