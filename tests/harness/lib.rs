@@ -12,6 +12,7 @@ mod cgroup;
 pub mod corpus;
 mod family;
 mod feature;
+mod foreign;
 mod metrics;
 mod module;
 mod netns;
@@ -34,6 +35,7 @@ pub use self::{
         perfmon_sees_resets_without_socket, reason_label, requires, requires_absent, requires_lack_of,
         requires_probe, requires_probe_by, sees_resets_without_socket,
     },
+    foreign::Abroad,
     metrics::Metrics,
     module::Absent,
     netns::Netns,

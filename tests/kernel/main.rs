@@ -6,6 +6,7 @@ mod abort_on_linger;
 mod accept;
 mod accepted_reset;
 mod agent;
+mod causes;
 mod close_unread;
 mod counts;
 mod data_after_shutdown;

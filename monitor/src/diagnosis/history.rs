@@ -70,6 +70,8 @@ pub(super) struct History {
 struct Trace {
     at: Timestamp,
     netns: Option<u32>,
+    /// The address of this end.
+    local: IpAddr,
     kind: Kind,
 }
 
@@ -143,7 +145,8 @@ impl History {
             _ => {}
         }
         if let Some(kind) = kind(event) {
-            self.connections.insert(outside(event), Trace { at: event.time, netns: event.netns, kind });
+            let (at, netns, local) = (event.time, event.netns, event.tuple.local.ip());
+            self.connections.insert(outside(event), Trace { at, netns, local, kind });
         }
     }
 
@@ -219,12 +222,13 @@ fn kind(event: &ResetEvent) -> Option<Kind> {
     }
 }
 
-/// The namespace of a trace that is not the event's own: one has the connection, and the other one does not know it.
+/// The namespace of a trace that is not the event's own: one has the connection, and the other one does not know it. What
+/// has been translated has another address there; with the same one it is another connection, of another network.
 fn elsewhere(trace: &Trace, event: &ResetEvent) -> Option<u32> {
     let other = trace.netns.filter(|netns| event.netns.is_some_and(|own| own != *netns))?;
     let denies = kind(event) == Some(Kind::Denied);
     let differs = denies != (trace.kind == Kind::Denied);
-    differs.then_some(other)
+    (differs && trace.local != event.tuple.local.ip()).then_some(other)
 }
 
 fn peer(event: &ResetEvent) -> Peer {

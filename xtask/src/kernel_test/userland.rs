@@ -12,7 +12,8 @@ use super::arch::Arch;
 use crate::process::Network;
 
 /// What tests start, each with the package that it comes from.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
+    ("bash", "bash"),
     ("ip", "iproute2"),
     ("ss", "iproute2"),
     ("nft", "nftables"),

@@ -140,6 +140,8 @@ fn a_connection_of_another_namespace_missed_its_translation() {
     check(&hit, &denied, Cause::ConntrackBypass);
     let same = ResetEvent { netns: Some(2), ..denied.clone() };
     check(&same, &hit, Cause::PeerResetResponse);
+    let of_another_network = ResetEvent { tuple: hit.tuple, ..denied.clone() };
+    check(&of_another_network, &hit, Cause::PeerResetResponse);
     let other_port = ResetEvent {
         tuple: samples::bare(Direction::Sent, "192.0.2.1:40001", "198.51.100.7:443").tuple,
         ..denied.clone()

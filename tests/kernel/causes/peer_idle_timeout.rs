@@ -1,0 +1,75 @@
+//! `peer_idle_timeout`, and its neighbour in which this end speaks just before: `peer_keepalive_race`.
+
+use std::{thread, time::Duration};
+
+use resetmon_tests::{Abroad, corpus::judge};
+
+use crate::host;
+
+/// A peer that ends each connection after the same idle time. Once it has done so twice, it is known for it.
+fn habit(abroad: &Abroad, family: &str) {
+    let _host = host::shared();
+    let peer = abroad.script(
+        "
+say('listening')
+for _ in range(3):
+    peer = accept(80)
+    peer.take(5)
+    until = time.monotonic() + 2
+    peer.data(7)
+    time.sleep(until - time.monotonic())
+    peer.reset()
+",
+    );
+    assert_eq!(peer.line(), "listening");
+    for (number, confidence) in [(1, "possible"), (2, "possible"), (3, "likely")] {
+        let mut client = abroad.netns.actor("test-client");
+        client.run(&format!("connect {}", abroad.foreign(80)));
+        client.run("send 5");
+        client.run("recv 7");
+        assert_eq!(client.run("await-error"), "ECONNRESET");
+        let event = abroad.received(client.pid());
+        judge(&format!("peer_idle_timeout/{family}_{number}"), &event, "peer_idle_timeout", confidence);
+        let evidence = event["evidence"].to_string();
+        assert!(evidence.contains("idle for 2.0 s"), "{event}");
+    }
+}
+
+#[test]
+fn habit_ipv4() {
+    habit(&Abroad::by_ipv4(), "ipv4");
+}
+
+#[test]
+fn habit_ipv6() {
+    habit(&Abroad::by_ipv6(), "ipv6");
+}
+
+fn race(abroad: &Abroad, family: &str) {
+    let _host = host::shared();
+    let (mut client, _peer) = abroad.client(
+        "
+peer.take(5)
+peer.data(7)
+peer.next(lambda segment: segment.data)
+peer.reset()
+",
+    );
+    client.run("send 5");
+    client.run("recv 7");
+    thread::sleep(Duration::from_millis(1500));
+    client.run("send 5");
+    assert_eq!(client.run("await-error"), "ECONNRESET");
+    let event = abroad.received(client.pid());
+    judge(&format!("peer_keepalive_race/{family}"), &event, "peer_keepalive_race", "likely");
+}
+
+#[test]
+fn race_ipv4() {
+    race(&Abroad::by_ipv4(), "ipv4");
+}
+
+#[test]
+fn race_ipv6() {
+    race(&Abroad::by_ipv6(), "ipv6");
+}
