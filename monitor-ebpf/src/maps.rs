@@ -15,6 +15,8 @@ use resetmon_common::{
     wire::{RawArrival, RawClosed, RawNote, RawOwner, RawSocketRecord, RawTuple},
 };
 
+use crate::record::Destroyed;
+
 /// Events for user space.
 #[map]
 pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(DEFAULT_RING_BYTES, 0);
@@ -55,6 +57,10 @@ pub(crate) static CLOSED: LruHashMap<RawTuple, RawClosed> = LruHashMap::with_max
 #[map]
 pub(crate) static SOCKET_HASH: HashMap<u64, RawSocketRecord> =
     HashMap::with_max_entries(MAX_SOCKET_HASH, BPF_F_NO_PREALLOC);
+
+/// Without socket storage: the last socket that was destroyed, on each CPU.
+#[map]
+pub(crate) static DESTROYED: PerCpuArray<Destroyed> = PerCpuArray::with_max_entries(1, 0);
 
 /// Without socket storage: owners of listeners by namespace and local address and port, the peer's being zero.
 #[map]

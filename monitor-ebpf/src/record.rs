@@ -16,8 +16,8 @@ use resetmon_common::{
 use crate::{
     count::add_one,
     globals::{HAS_SK_STORAGE, has},
-    maps::{CLOSED, LISTENERS, NOTES, REMEMBERED, SOCKET_HASH, SOCKETS},
-    sock::{FullSock, SHUTDOWN_MASK, Sock, v4_mapped},
+    maps::{CLOSED, DESTROYED, LISTENERS, NOTES, REMEMBERED, SOCKET_HASH, SOCKETS},
+    sock::{FullSock, SHUTDOWN_MASK, Sock, state, v4_mapped},
     task,
 };
 
@@ -27,6 +27,14 @@ const CREATE: u64 = 1;
 /// For how long notes about the socket at one address are about the same socket, in nanoseconds: from the end of the
 /// handshake to accept(2), where nobody accepts for longer the TTL is lost.
 const NOTE_LIFE: u64 = 1_000_000_000;
+
+/// A socket that is gone, by its address, and what was remembered of it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Destroyed {
+    socket: u64,
+    record: RawSocketRecord,
+}
 
 /// The record of a full socket, if it has one.
 #[inline(always)]
@@ -38,6 +46,19 @@ pub(crate) fn get(sock: Sock) -> Option<&'static mut RawSocketRecord> {
         // SAFETY: a map value; it is only written under the socket's lock.
         Some(unsafe { &mut *record })
     }
+}
+
+/// The same when the socket may have been destroyed a moment ago, on this CPU: an orphan that data arrives for is, before
+/// the reset is sent (`tcp_rcv_state_process()`, `net/ipv4/tcp_input.c`, 5.10–7.x).
+#[inline(always)]
+pub(crate) fn get_even_destroyed(sock: Sock) -> Option<&'static mut RawSocketRecord> {
+    let record = get(sock);
+    if has(&HAS_SK_STORAGE) || record.is_some() || sock.state() != state::CLOSE {
+        return record;
+    }
+    // SAFETY: a map value of this CPU, which nobody else is at work on.
+    let destroyed = unsafe { &mut *DESTROYED.get_ptr_mut(0)? };
+    if destroyed.socket == sock.as_ptr() as u64 { Some(&mut destroyed.record) } else { None }
 }
 
 /// The record of a full socket, made empty if it has none.
@@ -231,9 +252,15 @@ fn listener_key(sock: Sock, full: FullSock) -> RawTuple {
 /// Without socket storage: forgets a socket that is being destroyed.
 #[inline(always)]
 pub(crate) fn forget(sock: *const u8) {
-    if !has(&HAS_SK_STORAGE) {
-        let _ = SOCKET_HASH.remove(sock as u64);
+    if has(&HAS_SK_STORAGE) {
+        return;
     }
+    let socket = sock as u64;
+    if let (Some(record), Some(destroyed)) = (SOCKET_HASH.get_ptr(socket), DESTROYED.get_ptr_mut(0)) {
+        // SAFETY: map values; the first is not written any more, the second is this CPU's.
+        unsafe { *destroyed = Destroyed { socket, record: *record } };
+    }
+    let _ = SOCKET_HASH.remove(socket);
 }
 
 /// Of several holders the oldest owns; who was seen to connect, listen or accept is not replaced. Tells whether the

@@ -35,7 +35,7 @@ fn tcp_send_reset(ctx: BtfTracePointContext) -> i32 {
         packet: Packet::new(ctx.arg(1)),
         reason: if has(&HAS_REASON) { ctx.arg(2) } else { REASON_UNAVAILABLE },
     };
-    let record = call.sock.filter(|sock| sock.full().is_some()).and_then(record::get);
+    let record = call.sock.filter(|sock| sock.full().is_some()).and_then(record::get_even_destroyed);
     let state = state_before(call, record.as_deref());
     log!(&ctx, "tcp_send_reset in state {} for reason {}", state, call.reason);
     add_one(&SENT, sent_index(call.reason, u32::from(state)));
