@@ -11,6 +11,7 @@ use crate::{
     globals::{CGROUP_KN, CGROUP_ROOT, KERNFS_ID, ROOT_HIERARCHY_ID},
     maps::EVENTS,
     reach::{Probed, Reach as _},
+    words,
 };
 
 #[raw_tracepoint(tracepoint = "cgroup_mkdir")]
@@ -27,9 +28,12 @@ fn cgroup_mkdir(ctx: RawTracePointContext) -> i32 {
     }
     // Without room the group is looked up when a reset asks for it.
     let Some(mut entry) = EVENTS.reserve::<RawCgroup>(0) else { return 0 };
-    let made = entry.write(RawCgroup { tag: CGROUP_MADE, id, path: [0; CGROUP_PATH] });
-    // SAFETY: the helper writes no more than the path has room for, and ends it with a zero.
+    // SAFETY: room for one message, of which zeros are one; the helper writes no more than the path has room for, and ends
+    // it with a zero.
     unsafe {
+        words::zero(entry.as_mut_ptr());
+        let made = entry.assume_init_mut();
+        (made.tag, made.id) = (CGROUP_MADE, id);
         bpf_probe_read_kernel_str(made.path.as_mut_ptr().cast(), CGROUP_PATH as u32, path.cast());
     }
     entry.submit(0);

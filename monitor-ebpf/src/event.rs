@@ -14,7 +14,7 @@ use crate::{
     packet::{ACK, SYN},
     record,
     sock::{FullSock, Sock, state, v4_mapped},
-    task,
+    task, words,
 };
 
 /// Nanoseconds by which the end of the handshake may be noted before the socket is established.
@@ -24,13 +24,14 @@ const SLACK: u64 = 1_000_000;
 #[inline(always)]
 pub(crate) fn reserve(direction: u8) -> Option<RingBufEntry<RawResetEvent>> {
     let mut entry = EVENTS.reserve::<RawResetEvent>(0)?;
-    let event = entry.write(RawResetEvent::default());
-    // SAFETY: the helpers take no arguments.
+    // SAFETY: room for one event, of which zeros are one; the helpers take no arguments.
     unsafe {
+        words::zero(entry.as_mut_ptr());
+        let event = entry.assume_init_mut();
         event.time = bpf_ktime_get_boot_ns();
         event.jiffies = bpf_jiffies64() as u32;
+        event.direction = direction;
     }
-    event.direction = direction;
     Some(entry)
 }
 
@@ -60,7 +61,7 @@ pub(crate) fn write_tasks(event: &mut RawResetEvent, record: Option<&RawSocketRe
         write_ids(event);
     }
     if let Some(record) = record {
-        event.owner = record.owner;
+        words::copy(&record.owner, &mut event.owner);
         event.established_at = record.established_at;
         event.handshake_ttl = record.handshake_ttl;
         if record.marks & trace::EXITED != 0 {
@@ -98,7 +99,7 @@ fn write_note(event: &mut RawResetEvent) {
         return;
     }
     if note.owner.origin != 0 && event.owner.origin == origin::LISTEN {
-        event.owner = note.owner;
+        words::copy(&note.owner, &mut event.owner);
     }
     if event.handshake_ttl == 0 {
         event.handshake_ttl = note.handshake_ttl;
@@ -137,7 +138,7 @@ fn write_closed_one(event: &mut RawResetEvent, tuple: &RawTuple) -> bool {
         }
         event.marks |= mark::LISTENER;
     }
-    event.owner = closed.owner;
+    words::copy(&closed.owner, &mut event.owner);
     event.established_at = closed.established_at;
     event.closed_at = closed.closed_at;
     event.bytes_sent = closed.bytes_sent;

@@ -37,6 +37,7 @@ mod sched_process_fork;
 mod tcp_init_transfer;
 mod tcp_reset;
 mod tcp_v4_send_reset;
+mod words;
 
 /// Never reached: the build refuses an object that holds a panic. The compiler wants one all the same.
 #[panic_handler]

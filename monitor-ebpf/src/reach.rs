@@ -1,6 +1,8 @@
 //! The two ways to kernel memory: plain loads, where the verifier knows what a pointer points to, and the helper that
 //! probes any address, where it does not (kprobes, packet bytes). Both read zero where memory cannot be read.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::{Global, helpers::generated::bpf_probe_read_kernel};
 use resetmon_common::members::ABSENT;
 
@@ -85,12 +87,12 @@ impl Reach for Probed {
 /// Copies `size_of::<T>()` bytes of kernel memory; zeros where it cannot be read.
 #[inline(always)]
 pub(crate) fn probe_read<T: Copy + Default>(from: u64) -> T {
-    let mut value = T::default();
-    // SAFETY: the helper checks the source and writes only into `value`, which it zeroes on a fault.
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: the helper checks the source and writes all of `value`, zeros on a fault; zeros are a value of what is read.
     unsafe {
-        bpf_probe_read_kernel((&raw mut value).cast(), size_of::<T>() as u32, from as *const _);
+        bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, from as *const _);
+        value.assume_init()
     }
-    value
 }
 
 /// [`Typed`]'s way, which most programs take.

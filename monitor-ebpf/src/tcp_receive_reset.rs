@@ -17,6 +17,7 @@ use crate::{
     packet::RST,
     record,
     sock::{Sock, state},
+    words,
 };
 
 /// `RCV_SHUTDOWN` (`include/net/sock.h`).
@@ -103,7 +104,7 @@ fn write(
     event::write_sock(event, sock, sock.full());
     event.state = state;
     if let Some(packet) = arrived {
-        event.segment = *packet;
+        words::copy(packet, &mut event.segment);
         event.marks |= mark::PROVEN;
     } else if in_doubt {
         event.marks |= mark::UNPROVEN;
