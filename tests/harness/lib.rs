@@ -15,6 +15,7 @@ mod feature;
 mod metrics;
 mod module;
 mod netns;
+mod past;
 mod process;
 mod scene;
 mod script;

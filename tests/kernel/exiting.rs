@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use resetmon_tests::{Netns, Script, Watch, kernel_reason, sees_resets_without_socket};
+use resetmon_tests::{Netns, Script, Watch, corpus::judge, kernel_reason, sees_resets_without_socket};
 use serde_json::{Value, json};
 
 use crate::host;
@@ -18,7 +18,7 @@ say('ready')
 ";
 
 /// Runs the server until it ends by itself, or by a signal.
-fn check(ends: &str, signal: Option<Signal>, exit: &Value) {
+fn check(variant: &str, ends: &str, signal: Option<Signal>, exit: &Value) {
     let _host = host::shared();
     for address in ["127.0.0.1", "::1"] {
         let netns = Netns::new();
@@ -34,7 +34,7 @@ fn check(ends: &str, signal: Option<Signal>, exit: &Value) {
             server.process().signal(signal);
         }
         client.fails("recv 1", "ECONNRESET");
-        watch.expect(&json!({
+        let sent = watch.expect(&json!({
             "direction": "sent",
             "netns": netns.inode(),
             "kernel_reason": kernel_reason("TCP_ABORT_ON_CLOSE"),
@@ -42,9 +42,10 @@ fn check(ends: &str, signal: Option<Signal>, exit: &Value) {
             "process": {"pid": server.pid()},
             "connection": {"unread_bytes": 10},
             "exit": exit,
-            "cause": if exit.is_null() { "close_unread" } else { "process_exit" },
-            "confidence": "certain",
         }));
+        let family = if address.contains(':') { "ipv6" } else { "ipv4" };
+        let cause = if exit.is_null() { "close_unread" } else { "process_exit" };
+        judge(&format!("{cause}/{variant}_{family}"), &sent, cause, "certain");
         watch.expect(&json!({
             "direction": "received",
             "netns": netns.inode(),
@@ -56,17 +57,17 @@ fn check(ends: &str, signal: Option<Signal>, exit: &Value) {
 
 #[test]
 fn killed() {
-    check("time.sleep(100)", Some(Signal::SIGKILL), &json!({"kind": "signal", "value": 9}));
+    check("killed", "time.sleep(100)", Some(Signal::SIGKILL), &json!({"kind": "signal", "value": 9}));
 }
 
 #[test]
 fn aborted() {
-    check("os.abort()", None, &json!({"kind": "signal", "value": 6}));
+    check("aborted", "os.abort()", None, &json!({"kind": "signal", "value": 6}));
 }
 
 #[test]
 fn exited() {
-    check("os._exit(3)", None, &json!({"kind": "status", "value": 3}));
+    check("exited", "os._exit(3)", None, &json!({"kind": "status", "value": 3}));
 }
 
 /// Threads of the process end one by one.
@@ -76,13 +77,13 @@ fn killed_with_threads() {
 for _ in range(4): threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
 time.sleep(100)
 ";
-    check(ends, Some(Signal::SIGKILL), &json!({"kind": "signal", "value": 9}));
+    check("killed_with_threads", ends, Some(Signal::SIGKILL), &json!({"kind": "signal", "value": 9}));
 }
 
 /// One that closes its socket and lives on has not ended.
 #[test]
 fn closed() {
-    check("connection.close()\ntime.sleep(100)", None, &json!(null));
+    check("closed_and_alive", "connection.close()\ntime.sleep(100)", None, &json!(null));
 }
 
 /// The process is gone when its port is asked for.
@@ -103,7 +104,7 @@ fn a_port_whose_listener_is_gone() {
     let mut client = netns.actor("test-client");
     client.fails(&format!("connect {at}"), "ECONNREFUSED");
     if sees_resets_without_socket() {
-        watch.expect(&json!({
+        let sent = watch.expect(&json!({
             "direction": "sent",
             "netns": netns.inode(),
             "local": {"addr": "127.0.0.1", "port": at.port()},
@@ -112,6 +113,7 @@ fn a_port_whose_listener_is_gone() {
             "gone": {"was": "listener"},
             "connection": null,
         }));
+        judge("closed_port/listener_killed", &sent, "closed_port", "certain");
     }
     watch.expect(&json!({"direction": "received", "netns": netns.inode(), "process": {"pid": client.pid()}}));
 }
