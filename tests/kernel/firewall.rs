@@ -32,15 +32,21 @@ fn the_refused_end_sees_it() {
     reject(&netns, "input");
     let mut client = netns.actor("test-client");
     client.fails(&format!("connect 127.0.0.1:{PORT}"), "ECONNREFUSED");
-    watch.expect(&json!({
+    let received = watch.expect(&json!({
         "direction": "received",
         "state": "SYN_SENT",
         "errno": "ECONNREFUSED",
         "netns": netns.inode(),
         "peer": {"addr": "127.0.0.1", "port": PORT},
         "process": {"pid": client.pid()},
-        "cause": if sees_resets_without_socket() { "firewall_reject" } else { "connection_refused" },
     }));
+    let (cause, confidence) = match (sees_resets_without_socket(), received["counterpart"].is_null()) {
+        // The probe has told of the firewall's own end.
+        (_, false) => ("firewall_reject", "certain"),
+        (true, true) => ("firewall_reject", "possible"),
+        (false, true) => ("connection_refused", "certain"),
+    };
+    judge(&format!("{cause}/at_the_refused_end"), &received, cause, confidence);
     // Nobody listens there either, but the firewall was first.
     let by_tcp = json!({"direction": "sent", "netns": netns.inode(), "trigger": {"netfilter_hook": null}});
     watch.expect_none(&by_tcp);

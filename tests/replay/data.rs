@@ -27,13 +27,6 @@ pub(crate) fn variants() -> Vec<Variant> {
     variants
 }
 
-/// Makes room for new ones.
-pub(crate) fn remove_all() {
-    for path in files() {
-        fs::remove_file(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    }
-}
-
 impl Variant {
     /// The one in a line of the record; none if no watch has told its event, so that nobody knows the facts.
     pub(crate) fn recorded(line: &Value) -> Option<Self> {

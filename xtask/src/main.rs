@@ -62,7 +62,7 @@ enum Command {
         #[arg(long, global = true)]
         offline: bool,
     },
-    /// Make the data of the replay tests anew: what the kernel tests, as root, are told of the corpus
+    /// Make the data of the replay tests anew: what kernel tests are told, as root, of the variants that this kernel makes
     Record {
         /// A record of the corpus, instead of making one
         record: Option<PathBuf>,
