@@ -80,6 +80,39 @@ time.sleep(100)
     check("killed_with_threads", ends, Some(Signal::SIGKILL), &json!({"kind": "signal", "value": 9}));
 }
 
+/// All connections of a process end with it: each later one is told together with those before.
+#[test]
+fn a_burst() {
+    const CONNECTIONS: usize = 3;
+    let _host = host::shared();
+    let netns = Netns::new();
+    let watch = Watch::start();
+    let keep = "
+listener = listen('127.0.0.1')
+say(listener.getsockname()[1])
+kept = [listener.accept()[0] for _ in range(int(sys.argv[1]))]
+for connection in kept: connection.recv(1, socket.MSG_PEEK)
+say('ready')
+time.sleep(100)
+";
+    let mut server = Script::start(&netns, keep, &[&CONNECTIONS.to_string()]);
+    let port: u16 = server.number();
+    let mut clients = [(); CONNECTIONS].map(|()| netns.actor("test-client"));
+    for client in &mut clients {
+        client.run(&format!("connect 127.0.0.1:{port}"));
+        client.run("send 10");
+    }
+    assert_eq!(server.line(), "ready");
+    server.process().signal(Signal::SIGKILL);
+    let of_server = json!({"direction": "sent", "netns": netns.inode(), "process": {"pid": server.pid()}});
+    watch.expect_count(&of_server, CONNECTIONS);
+    let sent = watch.matching(&of_server);
+    let last = sent.last().expect("as many as there are connections");
+    let before = format!("{} connections of the process had been reset at its end before", CONNECTIONS - 1);
+    assert!(last["evidence"].as_array().is_some_and(|facts| facts.contains(&json!(before))), "{last}");
+    judge("process_exit/burst", last, "process_exit", "certain");
+}
+
 /// One that closes its socket and lives on has not ended.
 #[test]
 fn closed() {
