@@ -128,6 +128,11 @@ impl Capture {
         &self.probes
     }
 
+    /// What diagnoses can rely on to be seen.
+    pub fn sight(&self) -> Sight {
+        self.pipeline.diagnoser.sight()
+    }
+
     /// The processes that the probes follow. They can be taken once.
     pub fn take_tree(&mut self) -> Result<ProcessTree, KernelError> {
         self.probes.take_tree()

@@ -60,6 +60,9 @@ pub struct WatchArgs {
     /// Stop after N resets
     #[arg(short = 'n', long, value_name = "N")]
     pub count: Option<NonZeroU64>,
+    /// Write JSON with everything that a diagnosis reads; serves tests
+    #[arg(long, hide = true)]
+    pub facts: bool,
     /// Which resets to show.
     #[command(flatten)]
     pub filter: FilterFlags,

@@ -22,6 +22,8 @@ pub struct WatchConfig {
     pub filter: Filter,
     /// Format of the output.
     pub format: Format,
+    /// Whether each is written with everything that a diagnosis reads, whatever the format.
+    pub facts: bool,
     /// Stop after so many resets.
     pub limit: Option<u64>,
 }
@@ -126,6 +128,7 @@ impl From<&WatchArgs> for WatchConfig {
             capture: (&args.capture).into(),
             filter: args.filter.filter(),
             format: args.output,
+            facts: args.facts,
             limit: args.count.map(Into::into),
         }
     }

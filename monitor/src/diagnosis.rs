@@ -46,6 +46,11 @@ impl Diagnoser {
         Self { sight, history: History::default() }
     }
 
+    /// What it can rely on to be seen.
+    pub fn sight(&self) -> Sight {
+        self.sight
+    }
+
     /// Writes into the event, and into what it has of its other end, why it happened. Looks first and remembers then, so
     /// an event is not its own past.
     pub fn explain(&mut self, event: &mut ResetEvent) {

@@ -17,6 +17,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 pub use self::field::InvalidEvent;
+pub(crate) use self::json::recorded;
 use crate::model::ResetEvent;
 
 /// Bytes of one object. The longest that is written has arguments of several processes, some hundred kilobytes.

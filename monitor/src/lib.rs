@@ -20,6 +20,7 @@ pub mod diagnosis;
 pub mod filter;
 pub mod input;
 pub mod output;
+pub mod recording;
 
 #[cfg(feature = "bpf")]
 pub mod kernel;

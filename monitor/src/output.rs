@@ -22,7 +22,11 @@ use std::{
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
 
-use crate::model::{ResetEvent, connection::Figures};
+use crate::{
+    diagnosis::Sight,
+    model::{ResetEvent, connection::Figures},
+    recording,
+};
 
 /// How events are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -93,6 +97,12 @@ impl<W: Write> Printer<W> {
             Format::Json => json::write(event, &self.context.host, &mut self.line)?,
             Format::Csv => csv::write(event, &self.context.host, &mut self.line)?,
         }
+        self.write_line()
+    }
+
+    /// Writes an event with everything that its diagnosis has read, whatever the format.
+    pub fn recording(&mut self, event: &ResetEvent, sight: Sight) -> io::Result<()> {
+        recording::write(event, &self.context.host, sight, &mut self.line)?;
         self.write_line()
     }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use crate::{
     capture::Capture,
     config::WatchConfig,
+    diagnosis::Sight,
     kernel::error::KernelError,
     model::{Direction, ResetEvent},
     notice::tell,
@@ -32,7 +33,7 @@ pub async fn run(
     shutdown: &mut Shutdown,
 ) -> Result<(), WatchError> {
     let mut capture = Capture::start(&config.capture)?;
-    let mut view = View::new(config, context, to);
+    let mut view = View::new(config, context, to, capture.sight());
     view.start()?;
     tell("watching for resets; Ctrl-C ends");
 
@@ -59,14 +60,16 @@ pub async fn run(
 struct View<'a, W> {
     config: &'a WatchConfig,
     printer: Printer<W>,
+    sight: Sight,
     shown: u64,
     sent: u64,
     not_matching: u64,
 }
 
 impl<'a, W: Write> View<'a, W> {
-    fn new(config: &'a WatchConfig, context: Context, to: W) -> Self {
-        Self { config, printer: Printer::new(config.format, context, to), shown: 0, sent: 0, not_matching: 0 }
+    fn new(config: &'a WatchConfig, context: Context, to: W, sight: Sight) -> Self {
+        let printer = Printer::new(config.format, context, to);
+        Self { config, printer, sight, shown: 0, sent: 0, not_matching: 0 }
     }
 
     fn start(&mut self) -> io::Result<()> {
@@ -87,7 +90,11 @@ impl<'a, W: Write> View<'a, W> {
                 self.not_matching += 1;
                 continue;
             }
-            self.printer.event(&event)?;
+            if self.config.facts {
+                self.printer.recording(&event, self.sight)?;
+            } else {
+                self.printer.event(&event)?;
+            }
             self.shown += 1;
             self.sent += u64::from(event.direction == Direction::Sent);
         }

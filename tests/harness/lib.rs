@@ -16,6 +16,7 @@ mod foreign;
 mod metrics;
 mod module;
 mod netns;
+mod past;
 mod process;
 mod scene;
 mod script;

@@ -12,13 +12,16 @@ use std::{
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::{EVENT_LIMIT, LIMIT, Running, binary, endpoint, require_root, subset::differences};
+use crate::{EVENT_LIMIT, LIMIT, Running, binary, endpoint, past, require_root, subset::differences};
 
 /// Longer than an event is held back before it is told.
 const HELD: Duration = Duration::from_millis(100);
 
 /// A key that the harness adds to events: nanoseconds until it had read them.
 const TOLD_AFTER: &str = "told_after_ns";
+
+/// The key of what a diagnosis reads and users are not told.
+const FACTS: &str = "facts";
 
 /// An event that is told later than this after it happened, in nanoseconds, was not waited with on purpose.
 const LATE: u64 = 50_000_000;
@@ -76,9 +79,10 @@ impl Shared {
 
 fn start(command: &mut Command, arguments: &[&str]) -> (Running, Arc<Told>, JoinHandle<()>) {
     require_root();
-    let mut process = Running::start(command.args(["watch", "-o", "json"]).args(arguments));
+    let mut process = Running::start(command.args(["watch", "-o", "json", "--facts"]).args(arguments));
     let output = process.take_output();
     let told = Arc::new(Told::default());
+    past::remember(&told);
     let heard = Arc::clone(&told);
     let reader = thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -96,13 +100,13 @@ fn start(command: &mut Command, arguments: &[&str]) -> (Running, Arc<Told>, Join
 }
 
 #[derive(Debug, Default)]
-struct Told {
+pub(crate) struct Told {
     events: Mutex<Vec<Value>>,
     more: Condvar,
 }
 
 impl Told {
-    fn lock(&self) -> MutexGuard<'_, Vec<Value>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<Value>> {
         self.events.lock().expect("no panic with the lock")
     }
 }
@@ -280,10 +284,19 @@ pub fn is_told_late(event: &Value) -> bool {
     event[TOLD_AFTER].as_u64().is_some_and(|after| after > LATE)
 }
 
-/// An event as it was told, without what the harness added.
-pub fn as_told(mut event: Value) -> Value {
+/// An event as users are told it, without what the harness added and asked for.
+pub fn as_told(event: Value) -> Value {
+    without(FACTS, as_recorded(event))
+}
+
+/// An event as it was told to the harness.
+pub(crate) fn as_recorded(event: Value) -> Value {
+    without(TOLD_AFTER, event)
+}
+
+fn without(key: &str, mut event: Value) -> Value {
     if let Some(members) = event.as_object_mut() {
-        members.remove(TOLD_AFTER);
+        members.remove(key);
     }
     event
 }

@@ -1,7 +1,9 @@
 //! Data that comes after shutdown(2) of both directions. The kernel claims a received reset at that end as well, though
 //! no RST came: it must not be told.
 
-use resetmon_tests::{Agent, Family, Scene, is_told_late, kernel_reason, owner_from_close, reason_label};
+use resetmon_tests::{
+    Agent, Family, Scene, corpus::judge, is_told_late, kernel_reason, owner_from_close, reason_label,
+};
 use serde_json::json;
 
 use crate::host;
@@ -25,7 +27,7 @@ fn expect_one_each(scene: &Scene) {
     assert_eq!(sent.len(), 1, "resets sent: {sent:#?}");
 }
 
-fn check(family: Family) {
+fn check(family: Family, name: &str) {
     let _host = host::shared();
     let mut scene = Scene::connected(family);
     send_after_shutdown(&mut scene);
@@ -38,11 +40,11 @@ fn check(family: Family) {
         "owner_from": owner_from_close(),
         "connection": {"role": "server", "unread_bytes": 0, "unacked_bytes": 0},
         "trigger": {"payload_bytes": 10},
-        "cause": "late_data",
     }));
     // Data after a long pause may have crossed the shutdown of an idle connection, if the machine was that slow.
     let busy = sent["connection"]["idle_us"].as_u64().is_some_and(|idle| idle < 1_000_000);
-    assert_eq!(sent["confidence"], if busy { "certain" } else { "possible" }, "{sent}");
+    let confidence = if busy { "certain" } else { "possible" };
+    judge(&format!("late_data/behind_shutdown_{name}"), &sent, "late_data", confidence);
     let received = scene.expect_at_client(json!({
         "direction": "received",
         "kernel_reason": null,
@@ -64,17 +66,17 @@ fn check(family: Family) {
 
 #[test]
 fn ipv4() {
-    check(Family::Ipv4);
+    check(Family::Ipv4, "ipv4");
 }
 
 #[test]
 fn ipv6() {
-    check(Family::Ipv6);
+    check(Family::Ipv6, "ipv6");
 }
 
 #[test]
 fn v4_mapped() {
-    check(Family::Mapped);
+    check(Family::Mapped, "v4_mapped");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use resetmon_tests::{Netns, Script, Watch, kernel_reason, sees_resets_without_socket};
+use resetmon_tests::{Netns, Script, Watch, corpus::judge, kernel_reason, sees_resets_without_socket};
 use serde_json::{Value, json};
 
 use crate::host;
@@ -18,7 +18,7 @@ say('ready')
 ";
 
 /// Runs the server until it ends by itself, or by a signal.
-fn check(ends: &str, signal: Option<Signal>, exit: &Value) {
+fn check(variant: &str, ends: &str, signal: Option<Signal>, exit: &Value) {
     let _host = host::shared();
     for address in ["127.0.0.1", "::1"] {
         let netns = Netns::new();
@@ -34,7 +34,7 @@ fn check(ends: &str, signal: Option<Signal>, exit: &Value) {
             server.process().signal(signal);
         }
         client.fails("recv 1", "ECONNRESET");
-        watch.expect(&json!({
+        let sent = watch.expect(&json!({
             "direction": "sent",
             "netns": netns.inode(),
             "kernel_reason": kernel_reason("TCP_ABORT_ON_CLOSE"),
@@ -42,9 +42,10 @@ fn check(ends: &str, signal: Option<Signal>, exit: &Value) {
             "process": {"pid": server.pid()},
             "connection": {"unread_bytes": 10},
             "exit": exit,
-            "cause": if exit.is_null() { "close_unread" } else { "process_exit" },
-            "confidence": "certain",
         }));
+        let family = if address.contains(':') { "ipv6" } else { "ipv4" };
+        let cause = if exit.is_null() { "close_unread" } else { "process_exit" };
+        judge(&format!("{cause}/{variant}_{family}"), &sent, cause, "certain");
         watch.expect(&json!({
             "direction": "received",
             "netns": netns.inode(),
@@ -56,17 +57,17 @@ fn check(ends: &str, signal: Option<Signal>, exit: &Value) {
 
 #[test]
 fn killed() {
-    check("time.sleep(100)", Some(Signal::SIGKILL), &json!({"kind": "signal", "value": 9}));
+    check("killed", "time.sleep(100)", Some(Signal::SIGKILL), &json!({"kind": "signal", "value": 9}));
 }
 
 #[test]
 fn aborted() {
-    check("os.abort()", None, &json!({"kind": "signal", "value": 6}));
+    check("aborted", "os.abort()", None, &json!({"kind": "signal", "value": 6}));
 }
 
 #[test]
 fn exited() {
-    check("os._exit(3)", None, &json!({"kind": "status", "value": 3}));
+    check("exited", "os._exit(3)", None, &json!({"kind": "status", "value": 3}));
 }
 
 /// Threads of the process end one by one.
@@ -76,13 +77,46 @@ fn killed_with_threads() {
 for _ in range(4): threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
 time.sleep(100)
 ";
-    check(ends, Some(Signal::SIGKILL), &json!({"kind": "signal", "value": 9}));
+    check("killed_with_threads", ends, Some(Signal::SIGKILL), &json!({"kind": "signal", "value": 9}));
+}
+
+/// All connections of a process end with it: each later one is told together with those before.
+#[test]
+fn a_burst() {
+    const CONNECTIONS: usize = 3;
+    let _host = host::shared();
+    let netns = Netns::new();
+    let watch = Watch::start();
+    let keep = "
+listener = listen('127.0.0.1')
+say(listener.getsockname()[1])
+kept = [listener.accept()[0] for _ in range(int(sys.argv[1]))]
+for connection in kept: connection.recv(1, socket.MSG_PEEK)
+say('ready')
+time.sleep(100)
+";
+    let mut server = Script::start(&netns, keep, &[&CONNECTIONS.to_string()]);
+    let port: u16 = server.number();
+    let mut clients = [(); CONNECTIONS].map(|()| netns.actor("test-client"));
+    for client in &mut clients {
+        client.run(&format!("connect 127.0.0.1:{port}"));
+        client.run("send 10");
+    }
+    assert_eq!(server.line(), "ready");
+    server.process().signal(Signal::SIGKILL);
+    let of_server = json!({"direction": "sent", "netns": netns.inode(), "process": {"pid": server.pid()}});
+    watch.expect_count(&of_server, CONNECTIONS);
+    let sent = watch.matching(&of_server);
+    let last = sent.last().expect("as many as there are connections");
+    let before = format!("{} connections of the process had been reset at its end before", CONNECTIONS - 1);
+    assert!(last["evidence"].as_array().is_some_and(|facts| facts.contains(&json!(before))), "{last}");
+    judge("process_exit/burst", last, "process_exit", "certain");
 }
 
 /// One that closes its socket and lives on has not ended.
 #[test]
 fn closed() {
-    check("connection.close()\ntime.sleep(100)", None, &json!(null));
+    check("closed_and_alive", "connection.close()\ntime.sleep(100)", None, &json!(null));
 }
 
 /// The process is gone when its port is asked for.
@@ -103,7 +137,7 @@ fn a_port_whose_listener_is_gone() {
     let mut client = netns.actor("test-client");
     client.fails(&format!("connect {at}"), "ECONNREFUSED");
     if sees_resets_without_socket() {
-        watch.expect(&json!({
+        let sent = watch.expect(&json!({
             "direction": "sent",
             "netns": netns.inode(),
             "local": {"addr": "127.0.0.1", "port": at.port()},
@@ -112,6 +146,7 @@ fn a_port_whose_listener_is_gone() {
             "gone": {"was": "listener"},
             "connection": null,
         }));
+        judge("closed_port/listener_killed", &sent, "closed_port", "certain");
     }
     watch.expect(&json!({"direction": "received", "netns": netns.inode(), "process": {"pid": client.pid()}}));
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use resetmon_tests::{
-    Agent, LIMIT, Netns, Version, Watch, endpoint, requires_absent, requires_probe,
+    Agent, LIMIT, Netns, Version, Watch, corpus::judge, endpoint, requires_absent, requires_probe,
     sees_resets_without_socket,
 };
 use serde_json::json;
@@ -32,22 +32,28 @@ fn the_refused_end_sees_it() {
     reject(&netns, "input");
     let mut client = netns.actor("test-client");
     client.fails(&format!("connect 127.0.0.1:{PORT}"), "ECONNREFUSED");
-    watch.expect(&json!({
+    let received = watch.expect(&json!({
         "direction": "received",
         "state": "SYN_SENT",
         "errno": "ECONNREFUSED",
         "netns": netns.inode(),
         "peer": {"addr": "127.0.0.1", "port": PORT},
         "process": {"pid": client.pid()},
-        "cause": if sees_resets_without_socket() { "firewall_reject" } else { "connection_refused" },
     }));
+    let (cause, confidence) = match (sees_resets_without_socket(), received["counterpart"].is_null()) {
+        // The probe has told of the firewall's own end.
+        (_, false) => ("firewall_reject", "certain"),
+        (true, true) => ("firewall_reject", "possible"),
+        (false, true) => ("connection_refused", "certain"),
+    };
+    judge(&format!("{cause}/at_the_refused_end"), &received, cause, confidence);
     // Nobody listens there either, but the firewall was first.
     let by_tcp = json!({"direction": "sent", "netns": netns.inode(), "trigger": {"netfilter_hook": null}});
     watch.expect_none(&by_tcp);
 }
 
 /// At `hook` of its own host, seen from the end that the firewall stands before.
-fn check(hook: &str, address: &str) {
+fn check(variant: &str, hook: &str, address: &str) {
     let _host = host::shared();
     let netns = Netns::new();
     reject(&netns, hook);
@@ -60,7 +66,7 @@ fn check(hook: &str, address: &str) {
     let received = watch.expect(&json!({"direction": "received", "netns": netns.inode()}));
     let (server_end, client_end) = (&received["peer"], &received["local"]);
     let (local, peer) = if hook == "output" { (client_end, server_end) } else { (server_end, client_end) };
-    watch.expect(&json!({
+    let sent = watch.expect(&json!({
         "direction": "sent",
         "kernel_reason": null,
         "state": null,
@@ -69,26 +75,25 @@ fn check(hook: &str, address: &str) {
         "peer": peer,
         "process": null,
         "trigger": {"flags": "S", "payload_bytes": 0, "netfilter_hook": hook},
-        "cause": "firewall_reject",
-        "confidence": "certain",
     }));
+    judge(variant, &sent, "firewall_reject", "certain");
     watch.settle();
     assert_eq!(watch.matching(&json!({"direction": "sent", "netns": netns.inode()})).len(), 1);
 }
 
 #[test]
 fn input_ipv4() {
-    check("input", "127.0.0.1");
+    check("firewall_reject/input_ipv4", "input", "127.0.0.1");
 }
 
 #[test]
 fn input_ipv6() {
-    check("input", "[::1]");
+    check("firewall_reject/input_ipv6", "input", "[::1]");
 }
 
 #[test]
 fn output_ipv4() {
-    check("output", "127.0.0.1");
+    check("firewall_reject/output_ipv4", "output", "127.0.0.1");
 }
 
 #[test]
@@ -110,16 +115,15 @@ fn forwarded() {
     let mut client = client_host.actor("test-client");
     let to = format!("10.9.2.1:{PORT}");
     client.fails(&format!("connect {to}"), "ECONNREFUSED");
-    watch.expect(&json!({
+    let sent = watch.expect(&json!({
         "direction": "sent",
         "netns": router.inode(),
         "local": endpoint(to.parse().expect("an address")),
         "peer": {"addr": "10.9.1.1"},
         "process": null,
         "trigger": {"netfilter_hook": "forward"},
-        "cause": "firewall_reject",
-        "confidence": "certain",
     }));
+    judge("firewall_reject/forward_ipv4", &sent, "firewall_reject", "certain");
     watch.expect(&json!({"direction": "received", "netns": client_host.inode(), "errno": "ECONNREFUSED"}));
 }
 

@@ -1,7 +1,7 @@
 //! Subflows of MPTCP are sockets of the kernel's that belong to an application's: that one is named, or nobody, and never a
 //! thread of the kernel's.
 
-use resetmon_tests::{Netns, Script, Watch};
+use resetmon_tests::{Netns, Script, Watch, corpus::judge};
 use serde_json::json;
 
 use crate::host;
@@ -50,13 +50,18 @@ fn applications_are_named() {
         let client = Script::start(&netns, &format!("{MPTCP}{CLIENT}"), &[address, &port]);
         assert_eq!(client.line(), "ConnectionResetError");
         for (direction, script) in [("sent", &server), ("received", &client)] {
-            watch.expect(&json!({
+            let event = watch.expect(&json!({
                 "direction": direction,
                 "netns": netns.inode(),
                 "process": {"pid": script.pid()},
                 "kernel_socket": false,
-                "cause": "mptcp",
             }));
+            // Only some of the kernel's reasons are of MPTCP alone; both ends have the sender's.
+            let sender = if direction == "sent" { &event } else { &event["counterpart"] };
+            let named = sender["kernel_reason"].as_str().is_some_and(|reason| reason.starts_with("MPTCP_"));
+            let family = if address.contains(':') { "ipv6" } else { "ipv4" };
+            let confidence = if named { "certain" } else { "likely" };
+            judge(&format!("mptcp/{direction}_{family}"), &event, "mptcp", confidence);
         }
     }
 }

@@ -57,6 +57,11 @@ pub(crate) fn local(network: Network) -> Result<Table> {
     local::local(network)
 }
 
+/// Runs the kernel tests on the running kernel for the record of the corpus that they make.
+pub(crate) fn corpus(binary: &Path, network: Network) -> Result<PathBuf> {
+    local::corpus(binary, network)
+}
+
 /// Runs the kernel tests on the newest kernel of each series.
 pub(crate) fn vm(series: &[Series], arch: Arch, network: Network) -> Result<Table> {
     ensure!(cfg!(target_arch = "x86_64"), "guests are emulated on x86-64, and this machine is none");

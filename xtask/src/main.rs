@@ -6,6 +6,7 @@ mod bench;
 mod kernel_test;
 mod lint;
 mod process;
+mod record;
 mod run;
 mod setup;
 mod steps;
@@ -13,6 +14,7 @@ mod test;
 mod tidy;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -59,6 +61,11 @@ enum Command {
         /// Fetch nothing
         #[arg(long, global = true)]
         offline: bool,
+    },
+    /// Make the data of the replay tests anew: what kernel tests are told, as root, of the variants that this kernel makes
+    Record {
+        /// A record of the corpus, instead of making one
+        record: Option<PathBuf>,
     },
     /// Measure what is promised, as root: prints a table, and fails when the promise is not kept
     Bench {
@@ -120,6 +127,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Test { offline } => test::test(network(offline)),
         Command::KernelTest { place, offline } => place.test(network(offline)),
         Command::Bench { benchmark } => benchmark.run(),
+        Command::Record { record } => record::record(record),
         Command::Lint => {
             let mut steps = Steps::new();
             lint::lint(&mut steps, Network::Online)?;

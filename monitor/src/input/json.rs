@@ -31,7 +31,7 @@ use crate::{
 type Read<T> = Result<T, InvalidEvent>;
 
 /// The event in an object.
-pub(super) fn recorded(value: &Value) -> Read<Recorded> {
+pub(crate) fn recorded(value: &Value) -> Read<Recorded> {
     let root = Field::root(value);
     let root = root.object()?;
     let schema = root.get("schema");

@@ -185,7 +185,7 @@ pub fn write(event: &ResetEvent, host: &str, to: &mut impl Write) -> io::Result<
 }
 
 /// Writes a value as JSON without line breaks and without characters that are unsafe on a terminal.
-pub(super) fn write_value(value: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write_value(value: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(to, TerminalSafe);
     value.serialize(&mut serializer).map_err(io::Error::from)
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::table::{Column, Results, Table};
 use super::verdict::Verdict;
 use super::{binaries, folder};
-use crate::process::{self, Network, Root, program};
+use crate::process::{self, Network, Root, program, say};
 
 const RELEASE: &str = "/proc/sys/kernel/osrelease";
 
@@ -36,6 +37,20 @@ pub(super) fn local(network: Network) -> Result<Table> {
         trouble: verdict.trouble,
     };
     Ok(Table { tests, columns: vec![Column { name: "local".to_owned(), results }] })
+}
+
+/// Makes the corpus with that binary: the file with what was told of each variant. Tests may fail, as they do when a
+/// variant is told another cause than it should; who reads the file sees that.
+pub(super) fn corpus(binary: &Path, network: Network) -> Result<PathBuf> {
+    let record = folder()?.join("corpus.jsonl");
+    fs::write(&record, "").with_context(|| format!("cannot write {}", record.display()))?;
+    let mut cargo = cargo_test(network)?;
+    cargo.arg("--no-fail-fast").env("RESETMON", binary).env("RESETMON_CORPUS", &record);
+    run_programs_as_root(&mut cargo)?;
+    if let Err(error) = process::run(&mut cargo) {
+        say(&format!("not all kernel tests passed: {error:#}"));
+    }
+    Ok(record)
 }
 
 /// The names of all kernel tests.
