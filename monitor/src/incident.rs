@@ -160,7 +160,7 @@ impl Incidents {
         }
         // Several in one namespace are of one connection after the other: each belongs to its nearest.
         let nearer =
-            rivals.iter().any(|rival| apart(&rival.event, &other.event) < apart(event, &other.event));
+            rivals.iter().any(|rival| distance(&rival.event, &other.event) < distance(event, &other.event));
         if nearer { Other::Absent } else { Other::Found(other.place) }
     }
 
@@ -272,9 +272,27 @@ fn is_between(first: u32, number: u32, last: u32) -> bool {
     number.wrapping_sub(first) <= last.wrapping_sub(first)
 }
 
-/// The one of these that is nearest in time; the earlier of two equally near ones.
+/// The one of these that is nearest; the earlier of two equally near ones.
 fn nearest<'a>(event: &ResetEvent, others: impl Iterator<Item = &'a Waiting>) -> Option<&'a Waiting> {
-    others.min_by_key(|other| (apart(event, &other.event), other.event.id()))
+    others.min_by_key(|other| (distance(event, &other.event), other.event.id()))
+}
+
+/// The less, the more two events that fit belong together: the time between them. But of several resets sent for one
+/// connection the first one hits it, and the others, which answer packets that were on the way already, find it closed.
+fn distance(one: &ResetEvent, other: &ResetEvent) -> (bool, SignedDuration) {
+    let (sent, received) = if one.direction == Direction::Sent { (one, other) } else { (other, one) };
+    if sent.time <= received.time && is_same_connection(sent, received) {
+        (false, -apart(sent, received))
+    } else {
+        (true, apart(sent, received))
+    }
+}
+
+/// Of what was never answered it cannot be told: each try of a client begins with the same packet.
+fn is_same_connection(sent: &ResetEvent, received: &ResetEvent) -> bool {
+    let sequence = received.socket.as_ref().and_then(|socket| socket.sequence);
+    let is_answered = sequence.is_some_and(|sequence| sequence.rcv_nxt.is_some());
+    is_answered && sequences_agree(sent, received) == Some(true)
 }
 
 fn apart(one: &ResetEvent, other: &ResetEvent) -> SignedDuration {

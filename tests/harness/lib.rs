@@ -10,6 +10,7 @@ mod agent;
 mod bpftrace;
 mod cgroup;
 pub mod corpus;
+mod daemon;
 mod family;
 mod feature;
 mod foreign;
@@ -30,6 +31,7 @@ pub use self::{
     agent::{Agent, Response, get},
     bpftrace::Bpftrace,
     cgroup::{Cgroup, container_id, pod_uid},
+    daemon::{Daemon, Folder},
     family::Family,
     feature::{
         Feature, Version, kernel_reason, kprobes_need_admin, owner_from_accept, owner_from_close,

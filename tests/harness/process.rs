@@ -17,7 +17,7 @@ use nix::{
 use crate::LIMIT;
 
 /// Between two looks at what cannot be waited for.
-const PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const PAUSE: Duration = Duration::from_millis(5);
 
 /// A child process and what it said so far on standard error.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Running {
         }
     }
 
-    fn wait_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+    pub(crate) fn wait_within(&mut self, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
             let ended = self.child.try_wait().expect("a child can be waited for");

@@ -32,7 +32,7 @@ use binaries::Binaries;
 use boot::boot;
 use cache::Kernel;
 use image::Image;
-pub(crate) use local::run_programs_as_root;
+pub(crate) use local::{Tests, run_programs_as_root};
 pub(crate) use table::Table;
 use table::{Column, Results};
 use userland::Userland;
@@ -52,9 +52,9 @@ pub(crate) fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Runs the kernel tests on the running kernel.
-pub(crate) fn local(network: Network) -> Result<Table> {
-    local::local(network)
+/// Runs these tests on the running kernel.
+pub(crate) fn local(tests: Tests, network: Network) -> Result<Table> {
+    local::local(tests, network)
 }
 
 /// Runs the kernel tests on the running kernel for the record of the corpus that they make.
@@ -73,7 +73,7 @@ pub(crate) fn vm(series: &[Series], arch: Arch, network: Network) -> Result<Tabl
     let image = Image::new(&binaries, &Userland::new(arch, network)?)?;
     let tests = match arch {
         Arch::X86_64 => binaries.tests()?,
-        Arch::Aarch64 => local::tests(network)?,
+        Arch::Aarch64 => local::names(Tests::Kernel, network)?,
     };
     let guest = Guest { arch, image, folder: folder()? };
     let mut table = Table { tests, columns: Vec::new() };

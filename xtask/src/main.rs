@@ -21,7 +21,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use bench::Benchmark;
-use kernel_test::{Arch, Series};
+use kernel_test::{Arch, Series, Tests};
 use process::Network;
 use setup::Needs;
 use steps::Steps;
@@ -79,7 +79,7 @@ enum Command {
 /// Where kernel tests are run
 #[derive(Debug, Subcommand)]
 enum Place {
-    /// On the running kernel, as root
+    /// On the running kernel, as root, and after them those with programs that people use
     Local,
     /// On Debian's newest kernel of each series, in virtual machines
     Vm {
@@ -99,7 +99,10 @@ impl Place {
         };
         setup::setup(needs, network)?;
         let table = match self {
-            Self::Local => kernel_test::local(network)?,
+            Self::Local => {
+                kernel_test::conclude(&kernel_test::local(Tests::Kernel, network)?)?;
+                kernel_test::local(Tests::Programs, network)?
+            }
             Self::Vm { series, arch } => {
                 let series = if series.is_empty() { Series::all() } else { series };
                 kernel_test::vm(&series, arch, network)?

@@ -6,7 +6,7 @@ use std::mem::take;
 
 use anyhow::Result;
 
-use crate::kernel_test::{self, Arch, Series, Table};
+use crate::kernel_test::{self, Arch, Series, Table, Tests};
 use crate::lint;
 use crate::process::{self, Network};
 use crate::setup::{self, Needs};
@@ -24,15 +24,20 @@ pub(crate) fn test(network: Network) -> Result<()> {
     })?;
     let mut table = Table::default();
     steps.step("kernel tests on this kernel", || {
-        table = kernel_test::local(network)?;
+        table = kernel_test::local(Tests::Kernel, network)?;
         // What has failed here is told at once: it is of no use to wait for other kernels.
         if table.counts().failed == 0 { Ok(()) } else { kernel_test::conclude(&table) }
+    })?;
+    let mut programs = Table::default();
+    steps.step("tests with programs on this kernel", || {
+        programs = kernel_test::local(Tests::Programs, network)?;
+        kernel_test::conclude(&programs)
     })?;
     steps.step("kernel tests in virtual machines", || {
         table = take(&mut table).beside(kernel_test::vm(&Series::all(), Arch::default(), network)?);
         kernel_test::conclude(&table)
     })?;
     steps.summarise();
-    process::show(&table.counts().to_string());
+    process::show(&format!("kernel tests: {}\nwith programs: {}", table.counts(), programs.counts()));
     Ok(())
 }

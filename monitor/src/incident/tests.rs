@@ -300,6 +300,24 @@ fn each_try_is_an_incident_of_its_own() {
     }
 }
 
+/// What was on the way when the first reset was sent is answered as well, and finds nothing that could be hit.
+#[test]
+fn the_first_of_several_resets_hits() {
+    const ACK: u8 = 16;
+    let answer = |at| {
+        let trigger = Some(packet(ACK, 5000, 1010));
+        ResetEvent { socket: None, trigger, ..sent(1, 1, at) }
+    };
+    let by_close = sent(1, 1, 0);
+    for (first, client) in [(answer(0), 1), (by_close.clone(), 1), (answer(0), 2), (by_close, 2)] {
+        let told = told([first.clone(), answer(30), answer(60), received(client, 1, 70)]);
+        assert_eq!(joined(&told), 2, "{first:?}");
+        let hit = told.iter().find(|event| event.direction == Direction::Received).expect("it is told");
+        let sender = hit.counterpart.as_ref().expect("it is joined");
+        assert_eq!(sender.time, first.time, "{first:?}");
+    }
+}
+
 /// The firewall's reset goes to whoever sent the refused packet.
 #[test]
 fn resets_of_the_firewall() {

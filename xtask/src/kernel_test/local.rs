@@ -1,4 +1,4 @@
-//! The kernel tests on the running kernel.
+//! The kernel tests on the running kernel, and those with programs, which have no other place.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,16 +14,34 @@ use crate::process::{self, Network, Root, program, say};
 
 const RELEASE: &str = "/proc/sys/kernel/osrelease";
 
+/// Which tests: the target of cargo's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tests {
+    /// They need no more than a small system, and are run on every kernel.
+    Kernel,
+    /// They need servers that are installed, which an image has not.
+    Programs,
+}
+
+impl Tests {
+    fn target(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Programs => "programs",
+        }
+    }
+}
+
 /// Tests the binary that was built last, and shows how it goes. Only the test program runs as root; cargo does not, so
 /// that it leaves no files of root's behind.
-pub(super) fn local(network: Network) -> Result<Table> {
+pub(super) fn local(tests: Tests, network: Network) -> Result<Table> {
     let skips = folder()?.join("local.skips");
     // It is there before root writes to it, so it stays the caller's.
     fs::write(&skips, "").with_context(|| format!("cannot write {}", skips.display()))?;
-    let tests = tests(network)?;
+    let names = names(tests, network)?;
     let mut build = network.cargo("build")?;
     process::run(build.args(["--package", "resetmon"]))?;
-    let mut cargo = cargo_test(network)?;
+    let mut cargo = cargo_test(tests, network)?;
     cargo.env("RESETMON", process::target_dir()?.join("debug/resetmon"));
     cargo.env("RESETMON_SKIPS", &skips);
     run_programs_as_root(&mut cargo)?;
@@ -36,7 +54,7 @@ pub(super) fn local(network: Network) -> Result<Table> {
         outcomes: verdict.outcomes,
         trouble: verdict.trouble,
     };
-    Ok(Table { tests, columns: vec![Column { name: "local".to_owned(), results }] })
+    Ok(Table { tests: names, columns: vec![Column { name: "local".to_owned(), results }] })
 }
 
 /// Makes the corpus with that binary: the file with what was told of each variant. Tests may fail, as they do when a
@@ -44,25 +62,28 @@ pub(super) fn local(network: Network) -> Result<Table> {
 pub(super) fn corpus(binary: &Path, network: Network) -> Result<PathBuf> {
     let record = folder()?.join("corpus.jsonl");
     fs::write(&record, "").with_context(|| format!("cannot write {}", record.display()))?;
-    let mut cargo = cargo_test(network)?;
-    cargo.arg("--no-fail-fast").env("RESETMON", binary).env("RESETMON_CORPUS", &record);
-    run_programs_as_root(&mut cargo)?;
-    if let Err(error) = process::run(&mut cargo) {
-        say(&format!("not all kernel tests passed: {error:#}"));
+    for tests in [Tests::Kernel, Tests::Programs] {
+        let mut cargo = cargo_test(tests, network)?;
+        cargo.arg("--no-fail-fast").env("RESETMON", binary).env("RESETMON_CORPUS", &record);
+        run_programs_as_root(&mut cargo)?;
+        if let Err(error) = process::run(&mut cargo) {
+            say(&format!("not all of these tests passed: {error:#}"));
+        }
     }
     Ok(record)
 }
 
-/// The names of all kernel tests.
-pub(super) fn tests(network: Network) -> Result<Vec<String>> {
-    let list = process::run_for_output(cargo_test(network)?.args(["--", "--list", "--format", "terse"]))?;
+/// What they are called.
+pub(super) fn names(tests: Tests, network: Network) -> Result<Vec<String>> {
+    let list =
+        process::run_for_output(cargo_test(tests, network)?.args(["--", "--list", "--format", "terse"]))?;
     Ok(binaries::listed(&list))
 }
 
-fn cargo_test(network: Network) -> Result<Command> {
+fn cargo_test(tests: Tests, network: Network) -> Result<Command> {
     let mut cargo = network.cargo("test")?;
     cargo.args(["--package", "resetmon-tests"]);
-    cargo.args(["--features", "kernel", "--test", "kernel"]);
+    cargo.args(["--features", "kernel", "--test", tests.target()]);
     Ok(cargo)
 }
 

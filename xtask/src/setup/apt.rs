@@ -3,12 +3,21 @@
 //! Deliberately lacks removals, upgrades and recommended packages.
 
 use std::cell::OnceCell;
+use std::fs;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::plan::{self, DebianCompiler};
 use super::probe;
 use crate::process::{self, Network, Root, say};
+
+/// Asked by packages whether they may start their services (invoke-rc.d(8)).
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+/// The answer "no", whatever is asked.
+const FORBIDS: &str = "#!/bin/sh\nexit 101\n";
+/// There while systemd runs the machine.
+const SYSTEMD: &str = "/run/systemd/system";
 
 /// apt-get, and what this run has done with it already.
 pub(super) struct Apt {
@@ -68,15 +77,57 @@ impl Apt {
 
     /// Installs those of the packages that are missing.
     pub(super) fn install(&mut self, packages: &[&str]) -> Result<()> {
+        match self.missing(packages)? {
+            missing if missing.is_empty() => Ok(()),
+            missing => self.install_missing(&missing),
+        }
+    }
+
+    /// The same with packages that have a service of their name: it does not run now, nor after the next boot. One that is
+    /// installed already is the user's own and stays as it is.
+    pub(super) fn install_without_starting(&mut self, packages: &[&str]) -> Result<()> {
+        let missing = self.missing(packages)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let has_policy = Path::new(POLICY).exists();
+        if !has_policy {
+            self.forbid_starting()?;
+        }
+        let installed = self.install_missing(&missing);
+        if !has_policy {
+            process::run_quietly(&mut self.root().command(&["rm", "-f", POLICY])?)?;
+        }
+        installed?;
+        if Path::new(SYSTEMD).exists() {
+            let disable = [&["systemctl", "disable", "--now", "--quiet"], &missing[..]].concat();
+            process::run_quietly(&mut self.root().command(&disable)?)?;
+        }
+        Ok(())
+    }
+
+    fn forbid_starting(&self) -> Result<()> {
+        let policy = process::target_dir()?.join("policy-rc.d");
+        fs::write(&policy, FORBIDS).with_context(|| format!("cannot write {}", policy.display()))?;
+        let path = policy.to_str().context("the target folder's path is not UTF-8")?;
+        process::run_quietly(&mut self.root().command(&["install", "-m", "755", path, POLICY])?)
+    }
+
+    /// Those of the packages that have to be installed, and may be.
+    fn missing<'a>(&self, packages: &[&'a str]) -> Result<Vec<&'a str>> {
         let missing = plan::missing(packages, &probe::installed(packages));
         if missing.is_empty() {
             say(&format!("packages: {} installed", packages.join(" ")));
-            return Ok(());
+        } else {
+            self.need_network(&missing.join(" "))?;
         }
-        self.need_network(&missing.join(" "))?;
+        Ok(missing)
+    }
+
+    fn install_missing(&mut self, missing: &[&str]) -> Result<()> {
         let mut line = vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-qq", "--yes"];
         line.extend(["--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]);
-        line.extend(&missing);
+        line.extend(missing);
         let mut install = self.root().command(&line)?;
         self.update();
         say(&format!("packages: installing {}", missing.join(" ")));

@@ -13,6 +13,8 @@ use crate::process::{self, program, say};
 
 /// Traffic, network namespaces, firewall rules.
 const DRIVEN_BY_TESTS: [&str; 4] = ["python3", "python3-requests", "iproute2", "nftables"];
+/// Servers that tests run by themselves, each with the name of its service.
+const SERVERS: [&str; 4] = ["nginx", "haproxy", "postgresql", "redis-server"];
 /// Traffic, network namespaces, and what other tools show.
 const DRIVEN_BY_BENCHMARKS: [&str; 4] = ["python3", "iproute2", "util-linux", "bpftrace"];
 /// Other kernels: an emulator, what is in the guest, Debian's keys, and what Debian compresses modules with.
@@ -31,7 +33,8 @@ pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
     }
     if !apt.exists {
         say(
-            "tests: no apt-get; they need python3 with requests, ip, nft, QEMU and, for one of them, promtool",
+            "tests: no apt-get; they need python3 with requests, ip, nft, nginx, HAProxy, PostgreSQL and Redis where \
+             Debian has them, QEMU and, for one of them, promtool",
         );
         return Ok(());
     }
@@ -40,6 +43,7 @@ pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
         packages.push(DEBIAN_CLIPPY);
     }
     apt.install(&packages)?;
+    apt.install_without_starting(&SERVERS)?;
     promtool(apt)
 }
 
