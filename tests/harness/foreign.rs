@@ -9,6 +9,13 @@ use crate::{Actor, Netns, Script, Watch, endpoint};
 
 const LIBRARY: &str = include_str!("foreign.py");
 
+const TRANSLATION: &str = "table ip test {
+ chain c {
+  type nat hook postrouting priority 100
+  oifname test0 masquerade
+ }
+}";
+
 /// Addresses of hardware, given by hand so that nobody has to ask for them.
 const HERE: &str = "02:00:00:00:05:01";
 const THERE: &str = "02:00:00:00:05:02";
@@ -50,6 +57,16 @@ impl Abroad {
         let watch = if arguments.is_empty() { Watch::start() } else { Watch::with(arguments) };
         let address = |text: &str| text.parse().expect("an address");
         Self { netns, watch, there, own: address(own), foreign: address(foreign) }
+    }
+
+    /// A network namespace behind this one: its connections to the foreign host get this one's address, of IPv4.
+    pub fn behind(&self) -> Netns {
+        let inside = Netns::new();
+        inside.join(("test0", &["10.9.6.2/24"]), &self.netns, ("inside0", &["10.9.6.1/24"]));
+        inside.ip(&["route", "add", "default", "via", "10.9.6.1"]);
+        self.netns.run("sh", &["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+        self.netns.run("nft", &[TRANSLATION]);
+        inside
     }
 
     /// The foreign host does as this script says, in the words of `foreign.py`.

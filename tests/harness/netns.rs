@@ -36,10 +36,15 @@ impl Netns {
     /// Two network namespaces, joined by a pair of interfaces with these addresses, each with a prefix length.
     pub fn joined(first: &[&str], second: &[&str]) -> (Self, Self) {
         let (one, two) = (Self::new(), Self::new());
-        let other = two.path();
-        one.ip(&["link", "add", "test0", "type", "veth", "peer", "name", "test1"]);
-        one.ip(&["link", "set", "test1", "netns", &other]);
-        for (netns, interface, addresses) in [(&one, "test0", first), (&two, "test1", second)] {
+        one.join(("test0", first), &two, ("test1", second));
+        (one, two)
+    }
+
+    /// Joins this one to another, by an interface with addresses in each.
+    pub fn join(&self, here: (&str, &[&str]), other: &Self, there: (&str, &[&str])) {
+        self.ip(&["link", "add", here.0, "type", "veth", "peer", "name", there.0]);
+        self.ip(&["link", "set", there.0, "netns", &other.path()]);
+        for (netns, (interface, addresses)) in [(self, here), (other, there)] {
             for address in addresses {
                 // Without `nodad` an IPv6 address cannot be used for its first second.
                 let nodad: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
@@ -47,7 +52,6 @@ impl Netns {
             }
             netns.ip(&["link", "set", interface, "up"]);
         }
-        (one, two)
     }
 
     /// Runs `work` in this network namespace, on a thread of its own. Processes that it starts are born there.

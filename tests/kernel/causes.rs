@@ -5,6 +5,7 @@ mod accept_overflow;
 mod bad_handshake_ack;
 mod cancelled_connect;
 mod connection_refused;
+mod conntrack_bypass;
 mod disconnect;
 mod injected;
 mod late_data;

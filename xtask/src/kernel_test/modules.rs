@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSection};
 
-/// Pairs of interfaces; firewall rules that reset; a list of sockets that can kill one. What a kernel does not have as a
+/// Pairs of interfaces; firewall rules that reset, and that translate; a list of sockets that can kill one. What a kernel does not have as a
 /// file is built into it, or the tests that need it say so.
-pub(crate) const WANTED: [&str; 9] = [
+pub(crate) const WANTED: [&str; 11] = [
     "veth",
     "nf_tables",
     "nf_conntrack",
@@ -18,6 +18,8 @@ pub(crate) const WANTED: [&str; 9] = [
     "nft_reject_inet",
     "nft_reject_ipv4",
     "nft_reject_ipv6",
+    "nft_chain_nat",
+    "nft_masq",
     "tcp_diag",
 ];
 
