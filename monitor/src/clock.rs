@@ -11,6 +11,12 @@ use nix::{
 /// Differences below this are jitter or slewing; beyond it somebody has set the clock.
 const STEP: SignedDuration = SignedDuration::from_millis(1);
 
+/// How often two clocks are read in turn until nothing has come between.
+const TRIES: usize = 8;
+
+/// What may come between, at most, for them to be told apart by a [`STEP`].
+const AT_ONCE: SignedDuration = SignedDuration::from_micros(100);
+
 /// Turns times since boot into times of the wall clock.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -48,10 +54,23 @@ impl Clock {
     }
 }
 
+/// The wall clock less the time since boot. Both are read again where this thread was interrupted in between: that would
+/// look as if somebody had set the clock.
 fn boot() -> io::Result<Timestamp> {
-    let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME)?;
-    let now = Timestamp::now();
-    now.checked_sub(duration(since_boot)).map_err(io::Error::other)
+    let mut best: Option<(SignedDuration, Timestamp)> = None;
+    for _ in 0..TRIES {
+        let before = Timestamp::now();
+        let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME)?;
+        let between = Timestamp::now().duration_since(before).abs();
+        let boot = before.checked_sub(duration(since_boot)).map_err(io::Error::other)?;
+        if best.is_none_or(|(least, _)| between < least) {
+            best = Some((between, boot));
+        }
+        if between <= AT_ONCE {
+            break;
+        }
+    }
+    best.map(|(_, boot)| boot).ok_or_else(|| io::ErrorKind::Other.into())
 }
 
 fn duration(time: TimeSpec) -> SignedDuration {

@@ -297,6 +297,8 @@ say(listener.getsockname()[1])
 connection, _ = listener.accept()
 child = subprocess.Popen(['sleep', '100'], stdin=connection, stdout=subprocess.DEVNULL)
 connection.close()
+# In the middle of execve(2) a program has no arguments yet.
+while not open('/proc/%d/cmdline' % child.pid).read(): time.sleep(0.001)
 say(child.pid)
 sys.stdin.read()
 child.kill()

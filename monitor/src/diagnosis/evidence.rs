@@ -104,6 +104,10 @@ pub(super) fn sent_after_reset(facts: &Facts<'_>) -> Option<Evidence> {
     facts.past.reset_received.map(Evidence::PeerSentAfterReset)
 }
 
+pub(super) fn own_reset(facts: &Facts<'_>) -> Option<Evidence> {
+    facts.past.reset_sent.map(Evidence::OwnReset)
+}
+
 pub(super) fn has_sent_after_reset(facts: &Facts<'_>) -> Option<Evidence> {
     let times = facts.past.sent_after_reset;
     (times > 0).then_some(Evidence::PeerHasSentAfterReset(times))

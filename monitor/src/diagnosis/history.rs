@@ -81,7 +81,9 @@ enum Kind {
     Hit,
     /// There was no such connection, and this host said so with a reset.
     Denied,
-    /// It was reset by somebody that is known.
+    /// This end has reset it.
+    Aborted,
+    /// It was reset by somebody else that is known.
     Reset,
 }
 
@@ -94,6 +96,8 @@ pub(super) struct Past {
     pub(super) same_idle: Option<(Duration, u32)>,
     /// How long ago an RST hit the very connection.
     pub(super) reset_received: Option<Duration>,
+    /// How long ago this end reset the very connection.
+    pub(super) reset_sent: Option<Duration>,
     /// How many connections the peer has used after an RST in its name.
     pub(super) sent_after_reset: u32,
     /// Another network namespace that has the connection, or has denied it.
@@ -125,6 +129,7 @@ impl History {
             scan: if received { None } else { self.scan(event) },
             same_idle: if received { self.same_idle(event) } else { None },
             reset_received: here.filter(|trace| trace.kind == Kind::Hit).map(|trace| ago(trace.at, event)),
+            reset_sent: here.filter(|trace| trace.kind == Kind::Aborted).map(|trace| ago(trace.at, event)),
             sent_after_reset: if received { sent_after_reset() } else { 0 },
             elsewhere: trace.and_then(|trace| elsewhere(trace, event)),
             ended_with: if received { 0 } else { self.ended_with(event) },
@@ -218,7 +223,8 @@ fn kind(event: &ResetEvent) -> Option<Kind> {
         Direction::Received if event.counterpart.is_none() => Some(Kind::Hit),
         Direction::Sent if event.netfilter_hook.is_some() => None,
         Direction::Sent if event.state.is_none() => Some(Kind::Denied),
-        _ => established.then_some(Kind::Reset),
+        Direction::Sent => established.then_some(Kind::Aborted),
+        Direction::Received => Some(Kind::Reset),
     }
 }
 

@@ -98,6 +98,8 @@ pub enum Evidence {
     PeerSentAfterReset(Duration),
     /// So did peers of this address on so many connections before.
     PeerHasSentAfterReset(u32),
+    /// This end had reset the very connection, so long before.
+    OwnReset(Duration),
     /// The queue of the listener.
     AcceptQueue(AcceptQueue),
     /// Keepalive probes that had no answer.

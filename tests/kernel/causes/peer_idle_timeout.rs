@@ -61,7 +61,10 @@ peer.reset()
     client.run("send 5");
     assert_eq!(client.run("await-error"), "ECONNRESET");
     let event = abroad.received(client.pid());
-    judge(&format!("peer_keepalive_race/{family}"), &event, "peer_keepalive_race", "likely");
+    // On a slow machine the peer's answer takes many round trips, and is no answer at once any more.
+    let at_once = event["connection"]["since_sent_us"].as_u64().is_some_and(|since| since <= 20_000);
+    let cause = if at_once { "peer_keepalive_race" } else { "peer_reset_request" };
+    judge(&format!("{cause}/after_a_pause_{family}"), &event, cause, "likely");
 }
 
 #[test]

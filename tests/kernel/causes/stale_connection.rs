@@ -6,10 +6,10 @@ use crate::host;
 
 fn unknown(abroad: &Abroad, family: &str) {
     let _host = host::shared();
-    let peer = abroad.script("peer = Connection(40000, 80)\npeer.data(5)\npeer.take_reset()\nsay('reset')");
+    let peer = abroad.script("peer = Connection(40007, 7)\npeer.data(5)\npeer.take_reset()\nsay('reset')");
     assert_eq!(peer.line(), "reset");
     if sees_resets_without_socket() {
-        let event = abroad.sent_for(80);
+        let event = abroad.sent_for(7);
         judge(&format!("stale_connection/no_socket_{family}"), &event, "stale_connection", "likely");
         assert!(event["process"].is_null(), "{event}");
     }

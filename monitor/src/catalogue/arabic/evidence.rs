@@ -59,6 +59,9 @@ pub(in crate::catalogue) fn text(fact: &Evidence) -> String {
         Evidence::PeerSentAfterReset(since) => {
             format!("واصل الطرف الآخر الإرسال بعد RST باسمه؛ المدة منذ وصولها: {}", duration(*since))
         }
+        Evidence::OwnReset(since) => {
+            format!("كان هذا الطرف قد أعاد ضبط الاتصال؛ المدة منذ ذلك: {}", duration(*since))
+        }
         Evidence::PeerHasSentAfterReset(times) => {
             format!("سبق أن واصل الطرف الآخر الإرسال بعد RST باسمه؛ عدد الاتصالات: {}", grouped((*times).into()))
         }

@@ -59,6 +59,7 @@ pub(in crate::catalogue) fn text(fact: &Evidence) -> String {
         Evidence::PeerSentAfterReset(since) => {
             format!("a RST in the peer's name came {} before, and the peer went on sending", duration(*since))
         }
+        Evidence::OwnReset(since) => format!("this end had reset the connection {} before", duration(*since)),
         Evidence::PeerHasSentAfterReset(times) => {
             format!("on {} before, the peer went on sending after a RST in its name", connections(*times))
         }

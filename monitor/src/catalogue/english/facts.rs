@@ -30,7 +30,7 @@ const FIXED: [Evidence; 13] = [
 
 /// The others, each with the sentence that it reads.
 #[rustfmt::skip] // A fact a line.
-const NUMBERED: [fn(&str) -> Option<Evidence>; 28] = [
+const NUMBERED: [fn(&str) -> Option<Evidence>; 29] = [
     |said| Some(Evidence::KernelReason(reason(said.strip_prefix("the kernel's reason is ")?))),
     |said| named(said.strip_prefix("the state was ")?, &TcpState::ALL, TcpState::as_str).map(Evidence::State),
     trigger,
@@ -66,6 +66,7 @@ const NUMBERED: [fn(&str) -> Option<Evidence>; 28] = [
         let since = between(said, "a RST in the peer's name came ", " before, and the peer went on sending")?;
         duration(since).map(Evidence::PeerSentAfterReset)
     },
+    |said| duration(between(said, "this end had reset the connection ", " before")?).map(Evidence::OwnReset),
     |said| {
         let times = between(said, "on ", " before, the peer went on sending after a RST in its name")?;
         connections(times).map(Evidence::PeerHasSentAfterReset)

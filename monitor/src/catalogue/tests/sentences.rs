@@ -57,6 +57,7 @@ fn facts() -> Vec<Evidence> {
         Evidence::NoLocalSender => 37,
         Evidence::Mptcp => 38,
         Evidence::OtherNamespace { .. } => 39,
+        Evidence::OwnReset(_) => 40,
         // In whatever words it was told.
         Evidence::Told(_) => usize::MAX,
     };
@@ -102,6 +103,7 @@ fn facts() -> Vec<Evidence> {
         Evidence::NoLocalSender,
         Evidence::Mptcp,
         Evidence::OtherNamespace { netns: 4_026, peer: "10.0.0.9:443".parse().expect("an address") },
+        Evidence::OwnReset(time),
     ];
     for (index, fact) in facts.iter().enumerate() {
         assert_eq!(place(fact), index, "{fact:?}");

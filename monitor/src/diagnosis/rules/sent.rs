@@ -43,6 +43,11 @@ pub(super) const RULES: &[Rule] = &[
         evidence: &[e::trigger, e::since_close, e::idle_before_close, e::reason, e::state],
     },
     Rule {
+        cause: Cause::LateData,
+        fits: late_after_own_reset,
+        evidence: &[e::own_reset, e::trigger, e::no_socket, e::state],
+    },
+    Rule {
         cause: Cause::StaleConnection,
         fits: stale_connection,
         evidence: &[
@@ -162,6 +167,13 @@ fn late_data(facts: &Facts<'_>) -> Option<Confidence> {
     } else {
         confidence
     })
+}
+
+/// What was on its way when this end reset the connection: of several packets each is answered, by the listener if there
+/// is one.
+fn late_after_own_reset(facts: &Facts<'_>) -> Option<Confidence> {
+    let unknown_here = facts.is_made_by(&[Mechanism::NoSocket, Mechanism::Stray]);
+    when(unknown_here && !facts.wants_connection() && facts.past.reset_sent.is_some(), Likely)
 }
 
 /// A packet for a connection that this end had closed, and that had not ended with its process.

@@ -100,6 +100,24 @@ fn a_peer_that_goes_on_did_not_send_the_reset() {
     assert_eq!(same.cause, Cause::PeerResetResponse);
 }
 
+/// Several packets were on their way when a close reset the connection; the listener answers those behind the first.
+#[test]
+fn what_was_on_its_way_when_this_end_reset_the_connection_is_late() {
+    let first = sent::unread();
+    let next = ResetEvent {
+        tuple: first.tuple,
+        netns: first.netns,
+        state: Some(TcpState::Listen),
+        ..answer("TCP_FLAGS", None, PSH_ACK, 1448)
+    };
+    let mut diagnoser = Diagnoser::default();
+    assert_eq!(diagnose_with(&mut diagnoser, &next).cause, Cause::StaleConnection);
+    diagnose_with(&mut diagnoser, &first);
+    let diagnosis = diagnose_with(&mut diagnoser, &at(milliseconds(2), &next));
+    assert_eq!((diagnosis.cause, diagnosis.confidence), (Cause::LateData, Likely));
+    assert_eq!(diagnosis.evidence[0], Evidence::OwnReset(milliseconds(2)));
+}
+
 #[test]
 fn a_peer_that_is_known_to_have_sent_the_reset_is_not_suspected() {
     let sender = Some(Arc::new(sent::unread()));
