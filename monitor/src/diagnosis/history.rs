@@ -42,6 +42,9 @@ const SCAN_WITHIN: Duration = Duration::from_secs(10);
 /// How long a connection that was reset is of interest: a peer that did not send the RST goes on within this time.
 const CONNECTION_LIFE: Duration = Duration::from_secs(30);
 
+/// How long what was on its way when a connection was reset can take to arrive.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
 /// How long the end of a process takes.
 const END_TAKES: Duration = Duration::from_secs(5);
 
@@ -129,7 +132,10 @@ impl History {
             scan: if received { None } else { self.scan(event) },
             same_idle: if received { self.same_idle(event) } else { None },
             reset_received: here.filter(|trace| trace.kind == Kind::Hit).map(|trace| ago(trace.at, event)),
-            reset_sent: here.filter(|trace| trace.kind == Kind::Aborted).map(|trace| ago(trace.at, event)),
+            reset_sent: here
+                .filter(|trace| trace.kind == Kind::Aborted)
+                .map(|trace| ago(trace.at, event))
+                .filter(|since| *since <= ON_ITS_WAY),
             sent_after_reset: if received { sent_after_reset() } else { 0 },
             elsewhere: trace.and_then(|trace| elsewhere(trace, event)),
             ended_with: if received { 0 } else { self.ended_with(event) },

@@ -116,6 +116,8 @@ fn what_was_on_its_way_when_this_end_reset_the_connection_is_late() {
     let diagnosis = diagnose_with(&mut diagnoser, &at(milliseconds(2), &next));
     assert_eq!((diagnosis.cause, diagnosis.confidence), (Cause::LateData, Likely));
     assert_eq!(diagnosis.evidence[0], Evidence::OwnReset(milliseconds(2)));
+    // Long after, the peer has not learnt of it.
+    assert_eq!(diagnose_with(&mut diagnoser, &at(seconds(10), &next)).cause, Cause::StaleConnection);
 }
 
 #[test]
