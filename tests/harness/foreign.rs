@@ -35,26 +35,21 @@ pub struct Abroad {
 impl Abroad {
     /// With IPv4 on the wire.
     pub fn by_ipv4() -> Self {
-        Self::new("10.9.5.1", "10.9.5.2", "24", &[])
+        Self::new("10.9.5.1", "10.9.5.2", "24")
     }
 
     /// With IPv6 on the wire.
     pub fn by_ipv6() -> Self {
-        Self::new("fd00:95::1", "fd00:95::2", "64", &[])
+        Self::new("fd00:95::1", "fd00:95::2", "64")
     }
 
-    /// With IPv4 on the wire, and further arguments for a watch of one's own.
-    pub fn watched(arguments: &[&str]) -> Self {
-        Self::new("10.9.5.1", "10.9.5.2", "24", arguments)
-    }
-
-    fn new(own: &str, foreign: &str, prefix: &str, arguments: &[&str]) -> Self {
+    fn new(own: &str, foreign: &str, prefix: &str) -> Self {
         // The foreign end has no address, so the kernel there answers nothing.
         let (netns, there) = Netns::joined(&[&format!("{own}/{prefix}")], &[]);
         netns.ip(&["link", "set", "test0", "address", HERE]);
         there.ip(&["link", "set", "test1", "address", THERE]);
         netns.ip(&["neighbour", "replace", foreign, "lladdr", THERE, "dev", "test0", "nud", "permanent"]);
-        let watch = if arguments.is_empty() { Watch::start() } else { Watch::with(arguments) };
+        let watch = Watch::start();
         let address = |text: &str| text.parse().expect("an address");
         Self { netns, watch, there, own: address(own), foreign: address(foreign) }
     }

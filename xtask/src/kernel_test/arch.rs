@@ -81,7 +81,7 @@ impl Arch {
     }
 
     /// What the kernel has to be told. On a busy machine the emulated timer can be so late that Linux takes it for broken.
-    /// Guarding against leaks of real processors costs an emulated one a third of its time.
+    /// What guards against leaks of real processors has nothing to guard in an emulated one.
     pub(crate) fn quirks(self) -> &'static str {
         match self {
             Self::X86_64 => "no_timer_check mitigations=off",
