@@ -15,7 +15,7 @@ fn busy(abroad: &Abroad, family: &str) {
     let (mut server, _peer) = abroad.server(SENDS_ON);
     server.run("recv 5");
     server.run("close");
-    judge(&format!("late_data/{family}"), &abroad.sent_for(80), "late_data", "certain");
+    judge(&format!("late_data/{family}"), &abroad.sent(server.pid()), "late_data", "certain");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn idle(abroad: &Abroad, family: &str) {
     server.run("recv 5");
     thread::sleep(Duration::from_millis(1500));
     server.run("close");
-    judge(&format!("keepalive_race/{family}"), &abroad.sent_for(80), "keepalive_race", "likely");
+    judge(&format!("keepalive_race/{family}"), &abroad.sent(server.pid()), "keepalive_race", "likely");
 }
 
 #[test]
