@@ -1,13 +1,8 @@
 //! From probes to events: drains the ring buffer, decodes, enriches, holds what is not proven, joins both ends, diagnoses.
 //! What `watch`, `demo` and the agent share; who looks at the events is not known here.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
 use resetmon_common::wire::WAKE;
 
 use crate::{
@@ -16,7 +11,7 @@ use crate::{
     decode::{DecodeError, Decoder, cgroup_made},
     diagnosis::{Diagnoser, Sight},
     enrich::Enricher,
-    hold::{HOLD, Hold, Ownership, Released},
+    hold::{Hold, Ownership, Released},
     holders::{Holders, Scope},
     incident::Incidents,
     kernel::{
@@ -79,7 +74,7 @@ impl Capture {
             enricher,
             // Once the probes are attached, so that no group falls in between.
             cgroups: Cgroups::new(options.procfs.clone()),
-            heard_until: Timestamp::UNIX_EPOCH,
+            heard_until: Duration::ZERO,
             diagnoser: Diagnoser::new(sight),
             sequence: 0,
             told: 0,
@@ -106,7 +101,11 @@ impl Capture {
                 }
             };
             if rest == Rest::Nothing {
-                pipeline.heard_until = pipeline.clock.now();
+                // What happened before the clock was read has been written by now, and is read now at the latest.
+                let now = pipeline.clock.since_boot();
+                if stream.rest(|bytes| pipeline.take(bytes, events)) == Rest::Nothing {
+                    pipeline.heard_until = now.max(pipeline.heard_until);
+                }
             }
             pipeline.release(events);
             if std::mem::take(&mut pipeline.woken) && probes.attach_waiting() {
@@ -169,9 +168,9 @@ struct Pipeline {
     incidents: Incidents,
     enricher: Enricher,
     cgroups: Cgroups,
-    /// Up to here everything that the kernel has told is read. It is in the past when there is more than can be read in
-    /// time: what an event waits for may still be to come then.
-    heard_until: Timestamp,
+    /// Up to here, since the host started, everything that the kernel has told is read. It is in the past when there is more
+    /// than can be read in time: what an event waits for may still be to come then.
+    heard_until: Duration,
     diagnoser: Diagnoser,
     sequence: u16,
     told: u64,
@@ -192,16 +191,16 @@ impl Pipeline {
         let boot = self.clock.boot();
         if let Some(mut closing) = self.decoder.closing(bytes, boot) {
             self.enricher.enrich_process(&mut closing.process);
-            for mut event in self.hold.close(&closing) {
-                self.cgroups.place(&mut event);
-                self.join(event, events);
+            for mut released in self.hold.close(&closing) {
+                self.cgroups.place(&mut released.event);
+                self.join(released, events);
             }
             return;
         }
         self.sequence = self.sequence.wrapping_add(1);
         match self.decoder.decode(bytes, boot, self.sequence) {
             Ok(mut decoded) => {
-                self.heard_until = decoded.event.time;
+                self.heard_until = decoded.at.max(self.heard_until);
                 // A process that has just been refused may be gone in a moment: read about it before anything else.
                 let ownership = self.look(&mut decoded.event, Scope::Near);
                 self.enricher.enrich(&mut decoded.event);
@@ -237,23 +236,20 @@ impl Pipeline {
     fn tell(&mut self, mut released: Released, events: &mut Vec<ResetEvent>) {
         if released.ownership == Ownership::InDoubt {
             if self.look(&mut released.event, Scope::Everywhere) == Ownership::InDoubt {
-                let Some(last) = self.hold.take_back(released, self.heard_until) else { return };
+                let Some(last) = self.hold.take_back(released) else { return };
                 released = last;
                 owner::give_up(&mut released.event, true);
             }
             self.enricher.enrich(&mut released.event);
             self.cgroups.place(&mut released.event);
         }
-        self.join(released.event, events);
+        self.join(released, events);
     }
 
-    /// Waits for the other end. What an event has been held before counts.
-    fn join(&mut self, event: ResetEvent, events: &mut Vec<ResetEvent>) {
+    /// Waits for the other end.
+    fn join(&mut self, released: Released, events: &mut Vec<ResetEvent>) {
         let before = events.len();
-        let now = Instant::now();
-        let ago = Duration::try_from(self.clock.now().duration_since(event.time)).unwrap_or_default();
-        let since = now.checked_sub(ago.min(HOLD)).unwrap_or(now);
-        self.incidents.take(event, since, events);
+        self.incidents.take(released.event, released.at, events);
         self.publish(&mut events[before..]);
     }
 
@@ -267,8 +263,8 @@ impl Pipeline {
 
     /// How long until something that waits is due; `None` when nothing waits.
     fn due_in(&self) -> Option<Duration> {
-        let held = self.hold.due_in(self.clock.now());
-        let waiting = self.incidents.due_in(Instant::now());
+        let now = self.clock.since_boot();
+        let (held, waiting) = (self.hold.due_in(now), self.incidents.due_in(now));
         held.into_iter().chain(waiting).min()
     }
 
@@ -278,7 +274,7 @@ impl Pipeline {
             self.tell(released, events);
         }
         let before = events.len();
-        self.incidents.release(Instant::now(), events);
+        self.incidents.release(self.heard_until, &self.hold.connections(), events);
         self.publish(&mut events[before..]);
     }
 

@@ -48,9 +48,10 @@ impl Clock {
         self.tick
     }
 
-    /// Now, on the wall clock.
-    pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+    /// How long ago the host started: the clock that the kernel's events are stamped with, which nobody can set.
+    pub fn since_boot(&self) -> Duration {
+        // The clock is always there (`clock_gettime(2)`): it was read to make this.
+        clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from).unwrap_or_default()
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Decoder {
 pub struct Decoded {
     /// The event.
     pub event: ResetEvent,
+    /// When it happened, since the host started.
+    pub at: Duration,
     /// Identity of the socket in the kernel; `None` when there was none.
     pub socket: Option<SocketId>,
     /// Whether the kernel's word is final.
@@ -112,6 +114,7 @@ impl Decoder {
             other => return Err(DecodeError::Direction(other)),
         };
         Ok(Decoded {
+            at: Duration::from_nanos(raw.time),
             socket: (raw.socket != 0).then_some(SocketId(raw.socket)),
             claim: claim(raw.marks),
             event: Reading { raw: &raw, direction, decoder: self, boot }.event(sequence),

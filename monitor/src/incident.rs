@@ -1,27 +1,27 @@
 //! Both ends of one reset. When sender and receiver are on this host there is an event of each; the first one waits for
 //! the other, and each is told with the other as its counterpart. What has waited for too long is told alone. A wrong
-//! join is worse than none. Pure; time comes in as a value.
+//! join is worse than none. Pure; time is that of the kernel's events, since the host started.
 //!
 //! Ends in one network namespace are joined as soon as both have come. Ends in different ones are joined when the first
 //! has waited as long as it may: until then a third namespace could turn up where the same addresses are in use.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::SignedDuration;
 
-use crate::model::{
-    Direction, FourTuple, ResetEvent,
-    connection::SequenceNumbers,
-    segment::{NetfilterHook, Segment},
-};
+use crate::model::{Direction, FourTuple, ResetEvent, connection::SequenceNumbers, segment::Segment};
 
-/// How long an event waits for that of the other end, from when it came from the kernel: longer than either may be held
-/// (`hold::HOLD`), and short enough that live output is at most 50 ms late.
+/// How long after it happened an event waits for that of the other end: longer than either is held as a rule
+/// (`hold::HOLD`).
 pub const WINDOW: Duration = Duration::from_millis(35);
+
+/// The same when the event of the other end is known to be held (`hold::HOLD_AGAIN`), and short enough that live output
+/// is at most 50 ms late.
+pub const LONG_WINDOW: Duration = Duration::from_millis(42);
 
 /// Most events that wait at once; the oldest is let go early beyond that.
 pub const LIMIT: usize = 8192;
@@ -45,7 +45,8 @@ pub struct Incidents {
 /// Where an event stands: first come, first let go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    since: Instant,
+    /// When it happened; later when more time was given to it.
+    at: Duration,
     number: u64,
 }
 
@@ -53,6 +54,8 @@ struct Place {
 struct Waiting {
     place: Place,
     event: ResetEvent,
+    /// It has been given more time.
+    is_late: bool,
     /// It fitted several others equally well, so no join of it can be trusted.
     doubted: bool,
 }
@@ -75,20 +78,27 @@ enum Other {
 }
 
 impl Incidents {
-    /// Takes an event that has been under way since then; appends to `told` what may be told by that.
-    pub fn take(&mut self, event: ResetEvent, since: Instant, told: &mut Vec<ResetEvent>) {
+    /// Takes an event that happened then; appends to `told` what may be told by that.
+    pub fn take(&mut self, event: ResetEvent, at: Duration, told: &mut Vec<ResetEvent>) {
         let here = self.fitting(&event).filter(|other| is_same_netns(&event, &other.event));
         let place = nearest(&event, here).map(|other| other.place);
         match place.and_then(|place| self.remove(place)) {
             Some(other) => tell_both(event, other.event, told),
-            None => self.add(event, since, told),
+            None => self.add(event, at, told),
         }
     }
 
-    /// Appends to `told` what has waited long enough at `now`.
-    pub fn release(&mut self, now: Instant, told: &mut Vec<ResetEvent>) {
-        while self.due_in(now).is_some_and(|left| left.is_zero()) {
-            self.let_oldest_go(told);
+    /// Appends to `told` what has waited long enough at `now`: what the kernel has told up to then must have been taken. The
+    /// connections that are `held` have an event on its way here, which is worth some more time.
+    pub fn release(&mut self, now: Duration, held: &HashSet<FourTuple>, told: &mut Vec<ResetEvent>) {
+        while let Some((place, oldest)) = self.waiting.first_key_value()
+            && place.at + WINDOW <= now
+        {
+            if !oldest.is_late && held.contains(&oldest.event.at_receiver()) {
+                self.give_time(*place);
+            } else {
+                self.let_oldest_go(told);
+            }
         }
     }
 
@@ -100,24 +110,38 @@ impl Incidents {
     }
 
     /// How long after `now` the next event will have waited long enough; `None` when nothing waits.
-    pub fn due_in(&self, now: Instant) -> Option<Duration> {
+    pub fn due_in(&self, now: Duration) -> Option<Duration> {
         let (oldest, _) = self.waiting.first_key_value()?;
-        Some(WINDOW.saturating_sub(now.saturating_duration_since(oldest.since)))
+        Some((oldest.at + WINDOW).saturating_sub(now))
     }
 
-    fn add(&mut self, event: ResetEvent, since: Instant, told: &mut Vec<ResetEvent>) {
+    fn add(&mut self, event: ResetEvent, at: Duration, told: &mut Vec<ResetEvent>) {
         self.count += 1;
-        let place = Place { since, number: self.count };
-        let ends = self.by_connection.entry(at_receiver(&event)).or_default();
-        let same_end = ends.of_mut(event.direction);
-        same_end.push_back(place);
-        let surplus = (same_end.len() > CONNECTION_LIMIT).then(|| same_end[0]);
-        self.waiting.insert(place, Waiting { place, event, doubted: false });
+        let place = Place { at, number: self.count };
+        let surplus = self.put(Waiting { place, event, is_late: false, doubted: false });
         if let Some(surplus) = surplus {
             self.let_go(surplus, told);
         }
         if self.waiting.len() > LIMIT {
             self.let_oldest_go(told);
+        }
+    }
+
+    /// Lets it wait; gives the oldest one of the same end when these have become too many.
+    fn put(&mut self, waiting: Waiting) -> Option<Place> {
+        let ends = self.by_connection.entry(waiting.event.at_receiver()).or_default();
+        let same_end = ends.of_mut(waiting.event.direction);
+        same_end.push_back(waiting.place);
+        let surplus = (same_end.len() > CONNECTION_LIMIT).then(|| same_end[0]);
+        self.waiting.insert(waiting.place, waiting);
+        surplus
+    }
+
+    /// Lets an event wait some more.
+    fn give_time(&mut self, place: Place) {
+        if let Some(waiting) = self.remove(place) {
+            let place = Place { at: place.at + LONG_WINDOW.saturating_sub(WINDOW), ..place };
+            self.put(Waiting { place, is_late: true, ..waiting });
         }
     }
 
@@ -166,7 +190,7 @@ impl Incidents {
 
     /// The events that wait and may be of the other end.
     fn fitting(&self, event: &ResetEvent) -> impl Iterator<Item = &Waiting> {
-        let ends = self.by_connection.get(&at_receiver(event));
+        let ends = self.by_connection.get(&event.at_receiver());
         let others = ends.into_iter().flat_map(|ends| ends.of(opposite(event.direction)));
         others.filter_map(|place| self.waiting.get(place)).filter(move |other| fit(event, &other.event))
     }
@@ -179,7 +203,7 @@ impl Incidents {
 
     fn remove(&mut self, place: Place) -> Option<Waiting> {
         let waiting = self.waiting.remove(&place)?;
-        let connection = at_receiver(&waiting.event);
+        let connection = waiting.event.at_receiver();
         if let Some(ends) = self.by_connection.get_mut(&connection) {
             ends.of_mut(waiting.event.direction).retain(|other| *other != place);
             if ends.sent.is_empty() && ends.received.is_empty() {
@@ -210,17 +234,6 @@ fn opposite(direction: Direction) -> Direction {
     match direction {
         Direction::Sent => Direction::Received,
         Direction::Received => Direction::Sent,
-    }
-}
-
-/// The connection as the end sees it that the RST goes to. The firewall answers whoever sent the packet: for a packet on
-/// its way out that is the local end itself.
-fn at_receiver(event: &ResetEvent) -> FourTuple {
-    let FourTuple { local, peer } = event.tuple;
-    let goes_back = matches!(event.netfilter_hook, Some(NetfilterHook::Output | NetfilterHook::Postrouting));
-    match event.direction {
-        Direction::Sent if !goes_back => FourTuple { local: peer, peer: local },
-        Direction::Sent | Direction::Received => event.tuple,
     }
 }
 

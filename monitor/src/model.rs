@@ -83,6 +83,18 @@ impl ResetEvent {
         let nanoseconds = u64::try_from(self.time.as_nanosecond()).unwrap_or(0);
         EventId { nanoseconds, sequence: self.sequence }
     }
+
+    /// The connection as the end sees it that the RST goes to: the same for the events of both ends. The firewall answers
+    /// whoever sent the packet: for a packet on its way out that is the local end itself.
+    pub fn at_receiver(&self) -> FourTuple {
+        let FourTuple { local, peer } = self.tuple;
+        let goes_back =
+            matches!(self.netfilter_hook, Some(NetfilterHook::Output | NetfilterHook::Postrouting));
+        match self.direction {
+            Direction::Sent if !goes_back => FourTuple { local: peer, peer: local },
+            Direction::Sent | Direction::Received => self.tuple,
+        }
+    }
 }
 
 /// Name of an event: nanoseconds since 1970 and a sequence number, written as 20 hexadecimal digits.

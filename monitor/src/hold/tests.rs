@@ -2,48 +2,49 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use resetmon_common::wire::{RawClosing, RawResetEvent, RawTask, direction, mark};
 use zerocopy::IntoBytes as _;
 
 use super::{
-    HOLD, Hold, LIMIT,
+    HOLD, HOLD_AGAIN, Hold, LIMIT,
     Ownership::{InDoubt, Settled},
     Released,
 };
 use crate::{
     decode::{Closing, Decoded, Decoder},
-    model::{Direction, ResetEvent},
+    model::Direction,
     reason::ReasonNames,
 };
 
-fn event(direction: u8, marks: u16, socket: u64, at: Timestamp) -> Decoded {
+fn event(direction: u8, marks: u16, socket: u64, at: Duration) -> Decoded {
     let decoder = Decoder { reasons: ReasonNames::default(), tick: Duration::from_millis(4) };
     let raw = RawResetEvent {
         direction,
         marks: marks | mark::FULL_SOCKET,
         socket,
         state: 5,
+        time: u64::try_from(at.as_nanos()).expect("fits"),
         ..RawResetEvent::default()
     };
-    decoder.decode(raw.as_bytes(), at, 0).expect("an event")
+    decoder.decode(raw.as_bytes(), Timestamp::UNIX_EPOCH, 0).expect("an event")
 }
 
-fn unproven(socket: u64, at: Timestamp) -> Decoded {
+fn unproven(socket: u64, at: Duration) -> Decoded {
     event(direction::RECEIVED, mark::UNPROVEN, socket, at)
 }
 
-fn refuting(socket: u64, at: Timestamp) -> Decoded {
+fn refuting(socket: u64, at: Duration) -> Decoded {
     event(direction::SENT, mark::REFUTES_RECEIVE, socket, at)
 }
 
-fn plain(socket: u64, at: Timestamp) -> Decoded {
+fn plain(socket: u64, at: Duration) -> Decoded {
     event(direction::RECEIVED, 0, socket, at)
 }
 
-fn later(milliseconds: i64) -> Timestamp {
-    Timestamp::UNIX_EPOCH + SignedDuration::from_millis(milliseconds)
+fn later(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
 }
 
 fn directions(events: &[Released]) -> Vec<Direction> {
@@ -66,13 +67,12 @@ fn a_refuted_receipt_is_never_told() {
 fn an_unproven_receipt_is_told_when_its_time_has_come() {
     let mut hold = Hold::default();
     assert!(hold.take(unproven(1, later(0)), Settled).is_none());
-    let wait = i64::try_from(HOLD.as_millis()).expect("fits");
+    let almost = HOLD.saturating_sub(later(1));
     assert_eq!(hold.due_in(later(0)), Some(HOLD));
-    assert_eq!(hold.due_in(later(-5)), Some(HOLD));
-    assert_eq!(hold.release(later(wait - 1)).count(), 0);
-    assert_eq!(hold.due_in(later(wait - 1)), Some(Duration::from_millis(1)));
-    assert_eq!(hold.due_in(later(wait + 1)), Some(Duration::ZERO));
-    assert_eq!(hold.release(later(wait)).count(), 1);
+    assert_eq!(hold.release(almost).count(), 0);
+    assert_eq!(hold.due_in(almost), Some(later(1)));
+    assert_eq!(hold.due_in(HOLD + later(1)), Some(Duration::ZERO));
+    assert_eq!(hold.release(HOLD).count(), 1);
 }
 
 #[test]
@@ -87,8 +87,8 @@ fn closing(socket: u64, pid: u32) -> Closing {
     decoder.closing(raw.as_bytes(), Timestamp::UNIX_EPOCH).expect("a closing")
 }
 
-fn owners(events: &[ResetEvent]) -> Vec<Option<u32>> {
-    events.iter().map(|event| event.process.as_ref().map(|process| process.pid)).collect()
+fn owners(events: &[Released]) -> Vec<Option<u32>> {
+    events.iter().map(|released| released.event.process.as_ref().map(|process| process.pid)).collect()
 }
 
 #[test]
@@ -105,23 +105,31 @@ fn an_owner_in_doubt_is_settled_by_who_closes() {
 /// As when a process is killed: its descriptors are gone a moment before its sockets are closed.
 #[test]
 fn what_nobody_holds_waits_once_more_for_who_closes_it() {
-    let wait = i64::try_from(HOLD.as_millis()).expect("fits");
     let mut hold = Hold::default();
     assert!(hold.take(plain(1, later(0)), InDoubt).is_none());
     assert!(hold.take(plain(2, later(1)), InDoubt).is_none());
-    let released: Vec<_> = hold.release(later(wait + 5)).collect();
+    let now = HOLD + later(5);
+    let released: Vec<_> = hold.release(now).collect();
+    // Comes before what is taken back, and goes before it.
+    assert!(hold.take(plain(3, later(15)), InDoubt).is_none());
     for event in released {
-        assert!(hold.take_back(event, later(wait + 5)).is_none());
+        assert!(hold.take_back(event).is_none());
     }
-    assert!(hold.take(plain(3, later(wait + 5)), InDoubt).is_none());
-    assert_eq!(hold.due_in(later(wait + 5)), Some(HOLD));
+    assert_eq!(hold.due_in(now), Some(later(10)));
     assert_eq!(owners(&hold.close(&closing(1, 11))), [Some(11)]);
-    let mut released: Vec<_> = hold.release(later(2 * wait + 5)).collect();
-    assert_eq!(released.len(), 2);
-    assert!(hold.take_back(released.remove(0), later(2 * wait + 5)).is_some());
-    assert!(hold.take_back(released.remove(0), later(2 * wait + 5)).is_none());
+    let third: Vec<_> = hold.release(HOLD + later(15)).collect();
+    assert_eq!(third.iter().map(|released| released.at).collect::<Vec<_>>(), [later(15)]);
+    let mut second: Vec<_> = hold.release(HOLD_AGAIN + later(1)).collect();
+    assert_eq!(second.len(), 1);
+    assert!(hold.take_back(second.remove(0)).is_some());
+}
+
+#[test]
+fn nothing_is_taken_back_at_the_end() {
+    let mut hold = Hold::default();
+    assert!(hold.take(plain(1, later(0)), InDoubt).is_none());
     let last: Vec<_> = hold.finish().collect();
-    assert!(hold.take_back(last[0].clone(), later(2 * wait + 5)).is_some());
+    assert!(hold.take_back(last[0].clone()).is_some());
 }
 
 #[test]
@@ -131,7 +139,7 @@ fn what_is_settled_and_not_proven_waits_on() {
     assert_eq!(owners(&hold.close(&closing(1, 11))), []);
     let released: Vec<_> = hold.release(later(1000)).collect();
     assert_eq!(released[0].ownership, Settled);
-    assert_eq!(owners(&[released[0].event.clone()]), [Some(11)]);
+    assert_eq!(owners(&released), [Some(11)]);
 }
 
 #[test]
@@ -152,7 +160,7 @@ proptest! {
         let mut hold = Hold::default();
         let (mut told, mut taken, mut open, mut refuted) = (0, 0, [0_usize; 4], 0);
         for (index, (kind, socket, wait)) in steps.iter().enumerate() {
-            let at = later(i64::try_from(index).expect("fits"));
+            let at = later(u64::try_from(index).expect("fits"));
             let slot = usize::try_from(*socket).expect("fits");
             if *kind == 4 {
                 told += hold.close(&closing(*socket, 1)).len();
