@@ -105,6 +105,7 @@ macro_rules! kernel_members {
             SKB_DEV: "sk_buff" "dev" 8 Required;
             NET_DEVICE_NET: "net_device" "nd_net.net" 8 Optional;
             NET_INUM: "net" "ns.inum" 4 Required;
+            NET_HASH_MIX: "net" "hash_mix" 4 Optional;
         }
     };
 }

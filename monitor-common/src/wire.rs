@@ -174,7 +174,9 @@ pub struct RawClosed {
     /// Bits of [`trace`].
     pub marks: u8,
     /// Explicit padding.
-    pub reserved: [u8; 5],
+    pub reserved: u8,
+    /// As in [`RawResetEvent`].
+    pub netns_mix: u32,
 }
 
 /// What is remembered of a socket by a probe that cannot use socket storage (kprobes), by the socket's address.
@@ -404,7 +406,10 @@ pub struct RawResetEvent {
     /// Low half of `task_struct.exit_code`, with [`mark::EXITED`].
     pub exit_code: u16,
     /// Explicit padding.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 2],
+    /// `net.hash_mix`: a random number of the network namespace, made with it (`include/net/netns/hash.h`, 5.10–7.x), where the
+    /// inode number is given again once a namespace is gone.
+    pub netns_mix: u32,
 }
 
 /// Bit of `SOCK_DEAD` in `sk_flags` (`include/net/sock.h`, `enum sock_flags`, 5.10–7.x): no process holds the socket.

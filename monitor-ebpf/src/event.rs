@@ -42,6 +42,7 @@ pub(crate) fn write_sock(event: &mut RawResetEvent, sock: Sock, full: Option<Ful
     event.family = sock.family();
     event.state_at_event = sock.state();
     sock.write_tuple(&mut event.tuple);
+    event.netns_mix = sock.netns_mix();
     if let Some(full) = full {
         event.tuple.local_port = full.source_port();
         full.write(event);
@@ -116,12 +117,12 @@ fn write_closed(event: &mut RawResetEvent) {
     if !wants_listener && write_closed_one(event, &tuple) || event.state_at_event == state::TIME_WAIT {
         return;
     }
-    tuple.peer_addr = [0; 2];
+    words::clear(&mut tuple.peer_addr);
     tuple.peer_port = 0;
     if write_closed_one(event, &tuple) {
         return;
     }
-    tuple.local_addr = [0; 2];
+    words::clear(&mut tuple.local_addr);
     if write_closed_one(event, &tuple) {
         return;
     }
@@ -132,6 +133,9 @@ fn write_closed(event: &mut RawResetEvent) {
 #[inline(always)]
 fn write_closed_one(event: &mut RawResetEvent, tuple: &RawTuple) -> bool {
     let Some(closed) = record::closed(tuple) else { return false };
+    if closed.netns_mix != event.netns_mix {
+        return false; // Of another namespace, which had the same number.
+    }
     if closed.marks & trace::LISTENER != 0 {
         if event.time - closed.closed_at > LISTENER_REMEMBERED {
             return false;

@@ -5,7 +5,9 @@ use core::marker::PhantomData;
 use resetmon_common::wire::{RawSegment, RawTuple};
 
 use crate::{
-    globals::{NET_DEVICE_NET, NET_INUM, SKB_DEV, SKB_HEAD, SKB_NETWORK_HEADER, SKB_TRANSPORT_HEADER},
+    globals::{
+        NET_DEVICE_NET, NET_HASH_MIX, NET_INUM, SKB_DEV, SKB_HEAD, SKB_NETWORK_HEADER, SKB_TRANSPORT_HEADER,
+    },
     reach::{Reach, probe_read},
     sock::v4_mapped,
 };
@@ -150,16 +152,22 @@ impl<R: Reach> Packet<R> {
         protocol == IPPROTO_TCP && probe_read::<TcpHeader>(head + transport).flags & RST != 0
     }
 
-    /// Inode number of the network namespace of the receiving device; 0 where TCP has cleared the device already.
+    /// Inode number and random number of the network namespace of the receiving device; zeros where TCP has cleared the
+    /// device already.
     #[inline(always)]
-    pub(crate) fn netns(self) -> u32 {
+    pub(crate) fn netns(self) -> (u32, u32) {
         // SAFETY: as in `write`.
         unsafe {
             let device: usize = R::load(self.skb, &SKB_DEV);
             if device == 0 {
-                return 0;
+                return (0, 0);
             }
-            R::load_through(device as *const u8, &NET_DEVICE_NET, &NET_INUM)
+            let net: usize = R::load(device as *const u8, &NET_DEVICE_NET);
+            if net == 0 {
+                return (0, 0);
+            }
+            let net = net as *const u8;
+            (R::load(net, &NET_INUM), R::load(net, &NET_HASH_MIX))
         }
     }
 

@@ -48,17 +48,17 @@ pub(crate) trait Reach {
         }
     }
 
-    /// Loads an IPv6 address, as two words; zero where this kernel does not have it.
+    /// Loads sixteen bytes, as two words; zero where this kernel does not have them.
     ///
     /// # Safety
     /// As for [`Reach::read`].
     #[inline(always)]
-    unsafe fn load_address(object: *const u8, offset: &Global<u32>) -> [u64; 2] {
+    unsafe fn load_pair(object: *const u8, offset: &Global<u32>) -> [u64; 2] {
         let offset = offset.load();
         if offset == ABSENT {
             return [0; 2];
         }
-        // SAFETY: the caller's promise; an address has sixteen bytes.
+        // SAFETY: the caller's promise; the member has sixteen bytes.
         unsafe { [Self::read(object, offset as usize), Self::read(object, offset as usize + 8)] }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     maps::{CLOSED, DESTROYED, LISTENERS, NOTES, REMEMBERED, SOCKET_HASH, SOCKETS},
     sock::{FullSock, SHUTDOWN_MASK, Sock, state, v4_mapped},
     task,
+    words::{self, Room},
 };
 
 /// `BPF_SK_STORAGE_GET_F_CREATE` (`include/uapi/linux/bpf.h`).
@@ -70,8 +71,7 @@ pub(crate) fn get_or_create(sock: Sock) -> Option<&'static mut RawSocketRecord> 
     if let Some(record) = get(sock) {
         return Some(record);
     }
-    let empty = RawSocketRecord::default();
-    SOCKET_HASH.insert(sock.as_ptr() as u64, empty, 0).ok()?;
+    SOCKET_HASH.insert(sock.as_ptr() as u64, Room::<RawSocketRecord>::new().zeroed(), 0).ok()?;
     get(sock)
 }
 
@@ -129,31 +129,36 @@ pub(crate) fn closed_by_current(record: &mut RawSocketRecord, sock: Sock) {
 #[inline(always)]
 pub(crate) fn remember_closed(sock: Sock, record: &RawSocketRecord) {
     let Some(full) = sock.full() else { return };
-    let mut tuple = RawTuple::default();
-    sock.write_tuple(&mut tuple);
+    let mut room = Room::new();
+    let tuple = room.zeroed();
+    sock.write_tuple(tuple);
     tuple.local_port = full.source_port();
-    remember(&tuple, full, record, record.marks);
+    remember(tuple, sock, full, record, record.marks);
 }
 
 /// Remembers a listener that is closing: resets for its port name its last owner for a while.
 #[inline(always)]
 pub(crate) fn remember_closed_listener(sock: Sock, record: &RawSocketRecord) {
     let Some(full) = sock.full() else { return };
-    remember(&listener_key(sock, full), full, record, record.marks | trace::LISTENER);
+    let mut room = Room::new();
+    let key = room.zeroed();
+    write_listener_key(sock, full, key);
+    remember(key, sock, full, record, record.marks | trace::LISTENER);
 }
 
 #[inline(always)]
-fn remember(tuple: &RawTuple, full: FullSock, record: &RawSocketRecord, marks: u8) {
-    let mut closed = RawClosed {
-        owner: record.owner,
-        established_at: record.established_at,
-        // SAFETY: the helper takes no arguments.
-        closed_at: unsafe { bpf_ktime_get_boot_ns() },
-        exit_code: record.exit_code,
-        marks,
-        ..RawClosed::default()
-    };
-    full.write_traffic(&mut closed);
+fn remember(tuple: &RawTuple, sock: Sock, full: FullSock, record: &RawSocketRecord, marks: u8) {
+    let mut room = Room::<RawClosed>::new();
+    let closed = room.zeroed();
+    words::copy(&record.owner, &mut closed.owner);
+    closed.established_at = record.established_at;
+    // SAFETY: the helper takes no arguments.
+    closed.closed_at = unsafe { bpf_ktime_get_boot_ns() };
+    closed.exit_code = record.exit_code;
+    closed.marks = marks;
+    closed.netns_mix = sock.netns_mix();
+    full.write_traffic(closed);
+    let closed: &RawClosed = closed;
     // A full map evicts the oldest.
     if CLOSED.insert(tuple, closed, u64::from(BPF_NOEXIST)).is_ok() {
         add_one(&REMEMBERED, REMEMBERED_NEW);
@@ -175,14 +180,16 @@ pub(crate) fn note(address: u64) -> Option<&'static RawNote> {
 pub(crate) fn add_note(address: u64, add: impl FnOnce(&mut RawNote)) {
     // SAFETY: the helper takes no arguments.
     let now = unsafe { bpf_ktime_get_boot_ns() };
-    let mut note = RawNote { noted_at: now, ..RawNote::default() };
+    let mut room = Room::<RawNote>::new();
+    let note = room.zeroed();
+    note.noted_at = now;
     if let Some(known) = self::note(address)
         && now - known.noted_at < NOTE_LIFE
     {
-        note.owner = known.owner;
+        words::copy(&known.owner, &mut note.owner);
         note.handshake_ttl = known.handshake_ttl;
     }
-    add(&mut note);
+    add(note);
     let _ = NOTES.insert(address, note, 0);
 }
 
@@ -200,7 +207,10 @@ pub(crate) fn remember_listener(sock: Sock, owner: &RawOwner) {
     if !has(&HAS_SK_STORAGE)
         && let Some(full) = sock.full()
     {
-        let _ = LISTENERS.insert(listener_key(sock, full), *owner, 0);
+        let mut room = Room::new();
+        let key = room.zeroed();
+        write_listener_key(sock, full, key);
+        let _ = LISTENERS.insert(key, owner, 0);
     }
 }
 
@@ -210,8 +220,19 @@ pub(crate) fn forget_listener(sock: Sock) {
     if !has(&HAS_SK_STORAGE)
         && let Some(full) = sock.full()
     {
-        let _ = LISTENERS.remove(listener_key(sock, full));
+        let mut room = Room::new();
+        let key = room.zeroed();
+        write_listener_key(sock, full, key);
+        let _ = LISTENERS.remove(key);
     }
+}
+
+/// Without socket storage: who listens at this local end.
+#[inline(always)]
+fn listener(key: &RawTuple) -> Option<&'static RawOwner> {
+    let owner = LISTENERS.get_ptr(key)?;
+    // SAFETY: a map value, only written when its listener starts to listen.
+    Some(unsafe { &*owner })
 }
 
 /// Without socket storage: gives a child the record that its listener would have handed down.
@@ -221,32 +242,33 @@ pub(crate) fn inherit(child: Sock) {
         return;
     }
     let Some(full) = child.full() else { return };
-    let mut key = listener_key(child, full);
-    let mut owner = LISTENERS.get_ptr(key);
+    let mut room = Room::new();
+    let key = room.zeroed();
+    write_listener_key(child, full, key);
+    let mut owner = listener(key);
     if owner.is_none() {
-        key.local_addr = [0; 2];
-        owner = LISTENERS.get_ptr(key);
+        words::clear(&mut key.local_addr);
+        owner = listener(key);
     }
     if owner.is_none() {
         key.local_addr = v4_mapped(0);
-        owner = LISTENERS.get_ptr(key);
+        owner = listener(key);
     }
     let Some(owner) = owner else { return };
     if let Some(record) = get_or_create(child) {
-        // SAFETY: a map value, only written when its listener starts to listen.
-        *record = RawSocketRecord { owner: unsafe { *owner }, ..RawSocketRecord::default() };
+        // SAFETY: the child's own record, of which zeros are one.
+        unsafe { words::zero(record) };
+        words::copy(owner, &mut record.owner);
     }
 }
 
 /// The local end, with no peer. The port is the one that outlives the unhashing at close.
 #[inline(always)]
-fn listener_key(sock: Sock, full: FullSock) -> RawTuple {
-    let mut key = RawTuple::default();
-    sock.write_tuple(&mut key);
+fn write_listener_key(sock: Sock, full: FullSock, key: &mut RawTuple) {
+    sock.write_tuple(key);
     key.local_port = full.source_port();
-    key.peer_addr = [0; 2];
+    words::clear(&mut key.peer_addr);
     key.peer_port = 0;
-    key
 }
 
 /// Without socket storage: forgets a socket that is being destroyed.
@@ -258,7 +280,10 @@ pub(crate) fn forget(sock: *const u8) {
     let socket = sock as u64;
     if let (Some(record), Some(destroyed)) = (SOCKET_HASH.get_ptr(socket), DESTROYED.get_ptr_mut(0)) {
         // SAFETY: map values; the first is not written any more, the second is this CPU's.
-        unsafe { *destroyed = Destroyed { socket, record: *record } };
+        unsafe {
+            (*destroyed).socket = socket;
+            words::copy(&*record, &mut (*destroyed).record);
+        }
     }
     let _ = SOCKET_HASH.remove(socket);
 }
@@ -269,7 +294,7 @@ pub(crate) fn forget(sock: *const u8) {
 pub(crate) fn seed(record: &mut RawSocketRecord, owner: &RawOwner) -> bool {
     let known = record.owner.origin;
     if known == 0 || known == origin::SEED && owner.task.start_time < record.owner.task.start_time {
-        record.owner = *owner;
+        words::copy(owner, &mut record.owner);
     }
     known == 0
 }
@@ -281,7 +306,9 @@ pub(crate) fn seed_by_address(sk: u64, owner: &RawOwner) -> bool {
         // SAFETY: a map value.
         return seed(unsafe { &mut *record }, owner);
     }
-    let record = RawSocketRecord { owner: *owner, ..RawSocketRecord::default() };
+    let mut room = Room::<RawSocketRecord>::new();
+    let record = room.zeroed();
+    words::copy(owner, &mut record.owner);
     SOCKET_HASH.insert(sk, record, 0).is_ok()
 }
 
@@ -289,7 +316,10 @@ pub(crate) fn seed_by_address(sk: u64, owner: &RawOwner) -> bool {
 #[inline(always)]
 pub(crate) fn seed_listener(key: &RawTuple, owner: &RawOwner) {
     if LISTENERS.get_ptr(key).is_none() {
-        let inherited = RawOwner { origin: origin::LISTEN, ..*owner };
+        let mut room = Room::new();
+        let inherited: &mut RawOwner = room.zeroed();
+        words::copy(owner, inherited);
+        inherited.origin = origin::LISTEN;
         let _ = LISTENERS.insert(key, inherited, 0);
     }
 }

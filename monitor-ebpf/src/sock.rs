@@ -9,9 +9,9 @@ use resetmon_common::{
 
 use crate::globals::{
     CGROUP_KN, FILE_INODE, HAS_COOKIE, ICSK_LRCVTIME, ICSK_PROBES_OUT, ICSK_USER_TIMEOUT, INET_SPORT,
-    INODE_INO, KERNFS_ID, NET_INUM, SK_ACK_BACKLOG, SK_CGROUP, SK_CGROUP_DATA, SK_ERR, SK_INO, SK_LINGERTIME,
-    SK_LOCK_OWNED, SK_MARK, SK_MAX_ACK_BACKLOG, SK_PROTOCOL, SK_SHUTDOWN, SK_SOCKET, SK_UID, SKC_DADDR,
-    SKC_DPORT, SKC_FAMILY, SKC_FLAGS, SKC_NET, SKC_NUM, SKC_RCV_SADDR, SKC_STATE, SKC_V6_DADDR,
+    INODE_INO, KERNFS_ID, NET_HASH_MIX, NET_INUM, SK_ACK_BACKLOG, SK_CGROUP, SK_CGROUP_DATA, SK_ERR, SK_INO,
+    SK_LINGERTIME, SK_LOCK_OWNED, SK_MARK, SK_MAX_ACK_BACKLOG, SK_PROTOCOL, SK_SHUTDOWN, SK_SOCKET, SK_UID,
+    SKC_DADDR, SKC_DPORT, SKC_FAMILY, SKC_FLAGS, SKC_NET, SKC_NUM, SKC_RCV_SADDR, SKC_STATE, SKC_V6_DADDR,
     SKC_V6_RCV_SADDR, SOCKET_FILE, TCP_BYTES_ACKED, TCP_BYTES_RECEIVED, TCP_BYTES_SENT, TCP_COPIED_SEQ,
     TCP_IS_MPTCP, TCP_KEEPALIVE_INTVL, TCP_KEEPALIVE_PROBES, TCP_KEEPALIVE_TIME, TCP_LINGER2, TCP_LSNDTIME,
     TCP_MDEV_US, TCP_PACKETS_OUT, TCP_RCV_NXT, TCP_RCV_TSTAMP, TCP_SND_NXT, TCP_SND_UNA, TCP_SRTT_US,
@@ -88,6 +88,13 @@ impl Sock {
         unsafe { Typed::load_through(self.0, &SKC_NET, &NET_INUM) }
     }
 
+    /// Random number of the network namespace.
+    #[inline(always)]
+    pub(crate) fn netns_mix(self) -> u32 {
+        // SAFETY: as for `netns`.
+        unsafe { Typed::load_through(self.0, &SKC_NET, &NET_HASH_MIX) }
+    }
+
     /// Writes the connection as the socket has it. `local_port` comes from `sock_common`.
     #[inline(always)]
     pub(crate) fn write_tuple(self, to: &mut RawTuple) {
@@ -134,8 +141,8 @@ pub(crate) unsafe fn write_tuple<R: Reach>(sk: *const u8, to: &mut RawTuple) {
     // SAFETY: the caller's promise.
     unsafe {
         if SKC_V6_DADDR.load() != ABSENT && R::load::<u16>(sk, &SKC_FAMILY) == AF_INET6 {
-            to.local_addr = R::load_address(sk, &SKC_V6_RCV_SADDR);
-            to.peer_addr = R::load_address(sk, &SKC_V6_DADDR);
+            to.local_addr = R::load_pair(sk, &SKC_V6_RCV_SADDR);
+            to.peer_addr = R::load_pair(sk, &SKC_V6_DADDR);
         } else {
             to.local_addr = v4_mapped(R::load(sk, &SKC_RCV_SADDR));
             to.peer_addr = v4_mapped(R::load(sk, &SKC_DADDR));

@@ -18,6 +18,7 @@ use crate::{
     record,
     sock::{AF_INET, AF_INET6, IPPROTO_TCP, Sock, state, write_tuple},
     task,
+    words::{self, Room},
 };
 
 /// `S_IFMT` and `S_IFSOCK` (`include/uapi/linux/stat.h`).
@@ -80,9 +81,10 @@ fn in_storage(task: *const u8, file: *mut file) -> bool {
         return false;
     }
     let Some(record) = record::get_or_create(sock) else { return false };
-    let mut owner = RawOwner::default();
-    write(&mut owner, task, sock.netns(), sock.state());
-    record::seed(record, &owner)
+    let mut room = Room::new();
+    let owner = room.zeroed();
+    write(owner, task, sock.netns(), sock.state());
+    record::seed(record, owner)
 }
 
 /// Without socket storage there is no such helper either: every socket that is open as a file is of sockfs, and the
@@ -90,7 +92,8 @@ fn in_storage(task: *const u8, file: *mut file) -> bool {
 #[inline(always)]
 fn in_hash(task: *const u8, file: *mut file) -> bool {
     let file = file.cast::<u8>().cast_const();
-    let mut key = RawTuple::default();
+    let mut key_room = Room::new();
+    let key: &mut RawTuple = key_room.zeroed();
     // SAFETY: probing reads.
     let (sk, family, protocol, state) = unsafe {
         let mode: u16 = Probed::load_through(file, &FILE_INODE, &INODE_MODE);
@@ -102,7 +105,7 @@ fn in_hash(task: *const u8, file: *mut file) -> bool {
             return false;
         }
         let sk = sk as *const u8;
-        write_tuple::<Probed>(sk, &mut key);
+        write_tuple::<Probed>(sk, key);
         (
             sk,
             Probed::load::<u16>(sk, &SKC_FAMILY),
@@ -113,13 +116,14 @@ fn in_hash(task: *const u8, file: *mut file) -> bool {
     if protocol != IPPROTO_TCP || family != AF_INET && family != AF_INET6 {
         return false;
     }
-    let mut owner = RawOwner::default();
-    write(&mut owner, task, key.netns, state);
+    let mut owner_room = Room::new();
+    let owner = owner_room.zeroed();
+    write(owner, task, key.netns, state);
     if state == state::LISTEN {
-        key.peer_addr = [0; 2];
-        record::seed_listener(&key, &owner);
+        words::clear(&mut key.peer_addr);
+        record::seed_listener(key, owner);
     }
-    record::seed_by_address(sk as u64, &owner)
+    record::seed_by_address(sk as u64, owner)
 }
 
 #[inline(always)]

@@ -99,7 +99,7 @@ fn write(call: Call, state: u8, refutes: bool, record: Option<&RawSocketRecord>)
     if let Some(packet) = call.packet {
         packet.write(&mut event.segment, &mut event.tuple);
         if call.sock.is_none() {
-            event.tuple.netns = packet.netns();
+            (event.tuple.netns, event.netns_mix) = packet.netns();
         }
     }
     event.state = state;

@@ -15,7 +15,7 @@ use resetmon_common::{
 use crate::{
     count::add_one,
     event,
-    globals::{NET_INUM, SKC_FAMILY, SKC_NET, SKC_STATE},
+    globals::{NET_HASH_MIX, NET_INUM, SKC_FAMILY, SKC_NET, SKC_STATE},
     maps::{LOST, SENT},
     packet::{Packet, RST},
     reach::{Probed, Reach, Typed},
@@ -57,6 +57,7 @@ struct Remains {
     family: u16,
     state: u8,
     netns: u32,
+    netns_mix: u32,
 }
 
 #[inline(always)]
@@ -71,7 +72,10 @@ fn answer<R: Reach>(sk: *const u8, skb: *const u8) {
     if segment.flags & RST != 0 {
         return; // An RST is never answered by one.
     }
-    tuple.netns = if remains.netns != 0 { remains.netns } else { packet.netns() };
+    if remains.netns == 0 {
+        (remains.netns, remains.netns_mix) = packet.netns();
+    }
+    tuple.netns = remains.netns;
     add_one(&SENT, sent_index(REASON_UNAVAILABLE, u32::from(remains.state)));
 
     let Some(mut entry) = event::reserve(direction::SENT) else {
@@ -86,6 +90,7 @@ fn answer<R: Reach>(sk: *const u8, skb: *const u8) {
     event.state_at_event = remains.state;
     event.segment = segment;
     event.tuple = tuple;
+    event.netns_mix = remains.netns_mix;
     event::write_tasks(event, None);
     entry.submit(0);
 }
@@ -106,6 +111,7 @@ fn read_remains<R: Reach>(sk: *const u8, remains: &mut Remains) -> bool {
         remains.socket = sk as u64;
         remains.family = R::load(sk, &SKC_FAMILY);
         remains.netns = R::load_through(sk, &SKC_NET, &NET_INUM);
+        remains.netns_mix = R::load_through(sk, &SKC_NET, &NET_HASH_MIX);
     }
     remains.state == state::TIME_WAIT || remains.state == state::NEW_SYN_RECV
 }

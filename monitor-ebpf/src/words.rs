@@ -1,6 +1,31 @@
 //! Zeroing and copying word by word. What the compiler makes of the assignment of a struct, on this target, is a call of a
 //! loop over its bytes: eight times the work at each event, and most of the verifier's when the programs are loaded.
 
+use core::mem::MaybeUninit;
+
+use resetmon_common::wire::RawAddress;
+
+/// Room on the stack for a value, zeroed. To be written through, and never moved, which would be such a loop again.
+pub(crate) struct Room<T>(MaybeUninit<T>);
+
+impl<T: Copy + Default> Room<T> {
+    /// For values of which zeros are the default.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+
+    /// Zeroes the value and gives it.
+    #[inline(always)]
+    pub(crate) fn zeroed(&mut self) -> &mut T {
+        // SAFETY: all of our types are integers, of which zeros are values.
+        unsafe {
+            zero(self.0.as_mut_ptr());
+            self.0.assume_init_mut()
+        }
+    }
+}
+
 /// Zeroes a value.
 ///
 /// # Safety
@@ -12,6 +37,25 @@ pub(crate) unsafe fn zero<T>(to: *mut T) {
     for at in 0..size_of::<T>() / 8 {
         // SAFETY: within the value; volatile, so that the loop is left as it is.
         unsafe { words.add(at).write_volatile(0) };
+    }
+}
+
+/// Makes an address that of nobody.
+#[inline(always)]
+pub(crate) fn clear(address: &mut RawAddress) {
+    // SAFETY: a reference, hence valid; zeros are an address.
+    unsafe { zero(address) };
+}
+
+/// Writes bytes that were read as two words.
+#[inline(always)]
+#[expect(clippy::cast_ptr_alignment, reason = "the verifier refuses what is not aligned")]
+pub(crate) fn write_bytes(words: [u64; 2], to: &mut [u8; 16]) {
+    let to = to.as_mut_ptr().cast::<u64>();
+    // SAFETY: as long as the bytes, which begin at a multiple of eight in every type of ours.
+    unsafe {
+        to.write_volatile(words[0]);
+        to.add(1).write_volatile(words[1]);
     }
 }
 

@@ -1,7 +1,12 @@
 //! Resets in other network namespaces than resetmon's own, and between two of them.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::MetadataExt as _,
+    thread,
+    time::{Duration, Instant},
+};
 
 use resetmon_tests::{Family, Netns, Scene, Watch, endpoint, kernel_reason, sees_resets_without_socket};
 use serde_json::json;
@@ -89,4 +94,49 @@ fn each_end_in_its_own_namespace() {
         assert_eq!(watch.matching(&json!({"netns": netns.inode(), "direction": direction})).len(), count);
         assert_eq!(watch.matching(&json!({"netns": netns.inode(), "direction": unwanted})).len(), 0);
     }
+}
+
+/// The kernel gives the number of a namespace again as soon as that is gone. What is remembered of a port in the old one
+/// says nothing about the same port in the new one.
+#[test]
+fn a_number_that_is_given_again() {
+    let _host = host::alone();
+    let watch = Watch::start();
+    let (new, address) = (0..8).find_map(|_| again()).expect("a number that is given again");
+    let mut client = new.actor("new-client");
+    client.fails(&format!("connect {address}"), "ECONNREFUSED");
+    if sees_resets_without_socket() {
+        watch.expect(&json!({
+            "direction": "sent",
+            "netns": new.inode(),
+            "local": endpoint(address),
+            "process": null,
+            "owner_from": "none",
+        }));
+    }
+    watch.expect(&json!({"direction": "received", "netns": new.inode(), "process": {"pid": client.pid()}}));
+}
+
+/// A network namespace with the number of one that is gone, and where a process listened in that. None when the number was
+/// given to somebody else.
+fn again() -> Option<(Netns, SocketAddr)> {
+    let old = Netns::new();
+    let number = old.inode();
+    let mut server = old.actor("old-server");
+    let address = server.address("listen 127.0.0.1:0");
+    server.run("close-listener");
+    drop(server);
+    drop(old);
+    let until = Instant::now() + Duration::from_secs(3);
+    // Those with other numbers are kept, so that their numbers are not given again.
+    let mut others = Vec::new();
+    while Instant::now() < until {
+        let netns = Netns::new();
+        if netns.inode() == number {
+            return Some((netns, address));
+        }
+        others.push(netns);
+        thread::sleep(Duration::from_millis(50));
+    }
+    None
 }
