@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use crate::model::Direction;
+use crate::{model::Direction, spelling};
 
 /// Why a connection was reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -257,26 +257,10 @@ impl Confidence {
     }
 }
 
-/// The cause with the most similar name, if there is one that a slip of the hand explains.
+/// The cause that was meant, if a slip of the hand explains the name.
 fn nearest(name: &str) -> Option<Cause> {
-    let with_distance = Cause::ALL.map(|cause| (edit_distance(name, cause.as_str()), cause));
-    let (distance, cause) = with_distance.into_iter().min_by_key(|(distance, _)| *distance)?;
-    (distance <= cause.as_str().len() / 3).then_some(cause)
-}
-
-/// How many bytes to insert, delete or replace to turn `from` into `to`.
-fn edit_distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (above, byte) in from.bytes().enumerate() {
-        let mut diagonal = above;
-        row[0] = above + 1;
-        for (column, other) in to.bytes().enumerate() {
-            let replaced = diagonal + usize::from(byte != other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
+    let name = spelling::nearest(name, Cause::ALL.map(Cause::as_str))?;
+    Cause::ALL.into_iter().find(|cause| cause.as_str() == name)
 }
 
 #[cfg(test)]

@@ -8,10 +8,18 @@ use crate::{
     capture::CaptureOptions,
     catalogue::Language,
     cli::{AgentArgs, CaptureArgs, DoctorArgs, LanguageArgs, RunArgs, WatchArgs},
-    filter::Filter,
+    filter::{Filter, parse::ParseError},
     kernel::probes::ProbeOptions,
     output::Format,
 };
+
+/// What the user typed has no meaning.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The filter.
+    #[error("cannot read the filter")]
+    Filter(#[from] ParseError),
+}
 
 /// What `watch` shall do.
 #[derive(Debug)]
@@ -122,32 +130,36 @@ impl From<&CaptureArgs> for CaptureOptions {
     }
 }
 
-impl From<&WatchArgs> for WatchConfig {
-    fn from(args: &WatchArgs) -> Self {
-        Self {
+impl TryFrom<&WatchArgs> for WatchConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: &WatchArgs) -> Result<Self, ConfigError> {
+        Ok(Self {
             capture: (&args.capture).into(),
-            filter: args.filter.filter(),
+            filter: args.filter.filter()?,
             format: args.output,
             facts: args.facts,
             limit: args.count.map(Into::into),
-        }
+        })
     }
 }
 
-impl From<&RunArgs> for RunConfig {
-    fn from(args: &RunArgs) -> Self {
+impl TryFrom<&RunArgs> for RunConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: &RunArgs) -> Result<Self, ConfigError> {
         let mut capture = CaptureOptions::from(&args.capture);
         capture.probes.follows_processes = true;
-        Self {
+        Ok(Self {
             capture,
-            filter: args.filter.filter(),
+            filter: args.filter.filter()?,
             file: args.output_file.clone(),
             format: args.output,
             is_quiet: args.quiet,
             language: args.language.resolved(),
             user: args.user.clone(),
             command: args.command.clone(),
-        }
+        })
     }
 }
 

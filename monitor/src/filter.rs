@@ -1,8 +1,14 @@
 //! Which resets a user wants to see: tests on one event, and how they are combined. Pure: the same tree serves live
-//! matching and queries of the history, and knows nothing of either.
+//! matching and queries of the history, and knows nothing of either. It is written as it is read (`print`, `parse`), which
+//! is how it travels.
 
 pub mod flags;
+pub mod parse;
 pub mod value;
+
+mod print;
+mod token;
+mod word;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -54,6 +60,8 @@ pub enum Test {
     Port(u16),
     /// The local end has this port.
     LocalPort(u16),
+    /// The peer has this port.
+    PeerPort(u16),
     /// The reset has this cause.
     Cause(Cause),
     /// The kernel gave this reason.
@@ -104,6 +112,7 @@ impl Test {
             Self::Local(network) => contains(network, local.ip()),
             Self::Port(port) => local.port() == *port || peer.port() == *port,
             Self::LocalPort(port) => local.port() == *port,
+            Self::PeerPort(port) => peer.port() == *port,
             Self::Reason(name) => event.reason.as_ref().is_some_and(|reason| name.is_of(reason)),
             Self::Direction(direction) => event.direction == *direction,
             Self::Family(family) => event.tuple.family() == *family,

@@ -6,6 +6,7 @@
 pub mod cause;
 pub mod model;
 pub mod reason;
+pub mod spelling;
 
 pub mod catalogue;
 

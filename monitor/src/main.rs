@@ -16,7 +16,7 @@ use resetmon::{
     capture::CaptureOptions,
     catalogue::Language,
     cli::{Args, Command},
-    config::{self, AgentConfig, DoctorConfig, RunConfig, WatchConfig},
+    config::{self, AgentConfig, ConfigError, DoctorConfig, RunConfig, WatchConfig},
     demo, doctor,
     explain::{self, ExplainError, Subject},
     kernel::error::KernelError,
@@ -29,6 +29,7 @@ use resetmon::{
 };
 
 const FAILED: u8 = 1;
+const USAGE: u8 = 2;
 const NO_AGENT: u8 = 3;
 const NO_PERMISSION: u8 = 4;
 
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
             }
             ExitCode::from(match explain {
                 Some(ExplainError::NoAgent) => NO_AGENT,
+                _ if error.is::<ConfigError>() => USAGE,
                 _ if is_permission => NO_PERMISSION,
                 _ => FAILED,
             })
@@ -97,7 +99,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
 async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
     if let Command::Run(run) = &args.command {
         // Catches signals later and others, so that the command is not started with them.
-        let config = RunConfig::from(run.as_ref());
+        let config = RunConfig::try_from(run.as_ref())?;
         pid_namespace::tell_unless_host(&config.capture.procfs);
         return run::run(&config, context(args.color, &io::stderr())).await;
     }
@@ -106,7 +108,7 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
     let mut to = BufWriter::new(io::stdout().lock());
     match &args.command {
         Command::Watch(args) => {
-            let config = WatchConfig::from(args.as_ref());
+            let config = WatchConfig::try_from(args.as_ref())?;
             pid_namespace::tell_unless_host(&config.capture.procfs);
             watch::run(&config, context, &mut to, &mut shutdown).await?;
         }

@@ -1,11 +1,12 @@
 //! The filter as flags, the same for every command that shows resets. Alternatives come from repeating a flag, and
-//! different flags narrow each other down; for more there are expressions.
+//! different flags narrow each other down; for more there is an expression, which narrows down as well.
 
 use clap::{Args, builder::RangedU64ValueParser};
 use ipnet::IpNet;
 
 use super::{
     Filter, Test,
+    parse::ParseError,
     value::{self, ContainerName, ProcessName, ReasonName, UnitName, WorkloadName},
 };
 use crate::{
@@ -68,11 +69,24 @@ pub struct FilterFlags {
     /// Resets that gave the application this error, such as ECONNRESET
     #[arg(long, value_name = "ERRNO", value_parser = value::errno)]
     errno: Vec<Errno>,
+    /// Resets for which this holds as well, such as `peer 10.0.0.0/8 and port 443 and not cause closed_port`
+    ///
+    /// The words are those of the flags, and `pport` for the peer's port. They are joined by `and` (which can be left
+    /// out), `or`, `not` and parentheses, or by &&, || and !; `and` binds closer than `or`. `=` may stand before a value,
+    /// `!=` means its opposite. `peer` and `local` also take `ADDRESS:PORT` and `:PORT`; `dst`, `src`, `dport` and
+    /// `sport` are what ss(8) calls peer, local, pport and lport. What the shell would take for itself, and names with
+    /// blanks, go between quotation marks, as in 'comm "my program" and (sent or ipv6)'.
+    #[arg(value_name = "EXPRESSION")]
+    expression: Vec<String>,
 }
 
 impl FilterFlags {
-    /// What the flags mean together.
-    pub fn filter(&self) -> Filter {
+    /// What the flags and the expression mean together.
+    pub fn filter(&self) -> Result<Filter, ParseError> {
+        let expression = match self.expression.join(" ").parse()? {
+            Filter::All(filters) => filters,
+            filter => vec![filter],
+        };
         let fields = [
             tests(&self.pid, Test::Pid),
             tests(&self.comm, Test::Comm),
@@ -89,7 +103,7 @@ impl FilterFlags {
             tests(&self.families(), Test::Family),
             tests(&self.errno, Test::Errno),
         ];
-        Filter::All(fields.into_iter().filter_map(alternatives).collect())
+        Ok(Filter::All(fields.into_iter().filter_map(alternatives).chain(expression).collect()))
     }
 
     /// The switches of one field are alternatives, as one flag with two values would be.

@@ -32,7 +32,7 @@ fn flags(text: &str) -> FilterFlags {
 }
 
 fn check(text: &str, event: &ResetEvent, expected: bool) {
-    assert_eq!(flags(text).filter().matches(event), expected, "{text} on {event:?}");
+    assert_eq!(flags(text).filter().expect(text).matches(event), expected, "{text} on {event:?}");
 }
 
 /// Flags that the event matches, and flags that it does not.
@@ -204,6 +204,23 @@ fn flags_combine() {
 }
 
 #[test]
+fn an_expression_narrows_down() {
+    check_all(
+        &samples::refused(),
+        &[
+            "port 443",
+            "--received port 443 or port 80",
+            "port 443 --received and not sent",
+            "--port 443 ( peer 10.0.0.9 or ipv6 )",
+            "! --received sent",
+        ],
+        &["--sent port 443 or port 80", "--port 443 ( peer 10.0.0.8 or ipv6 )", "--port 80 port 443"],
+    );
+    let error = flags("--sent prot 443").filter().expect_err("no property").to_string();
+    assert_eq!(error, "there is no property `prot`; did you mean `port`?\n  prot 443\n  ^^^^");
+}
+
+#[test]
 fn bad_values_get_a_clear_error() {
     let check = |text: &str, expected: &str| {
         let error = parse(text).expect_err(text);
@@ -263,6 +280,7 @@ fn any_test() -> impl Strategy<Value = Test> {
         select(vec!["0.0.0.0/1", "::/1"]).prop_map(network).prop_map(Test::Local),
         any::<u16>().prop_map(Test::Port),
         any::<u16>().prop_map(Test::LocalPort),
+        any::<u16>().prop_map(Test::PeerPort),
         Just(Test::Reason("no_socket".parse().expect("a reason"))),
         select(Cause::ALL.to_vec()).prop_map(Test::Cause),
         select(vec![Direction::Sent, Direction::Received]).prop_map(Test::Direction),

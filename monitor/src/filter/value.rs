@@ -6,6 +6,7 @@ use std::{net::IpAddr, str::FromStr};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::{
+    cause::UnknownCause,
     model::{
         Errno, Reason,
         workload::{Workload, WorkloadKind},
@@ -65,9 +66,33 @@ pub enum ValueError {
     /// Not an error that a reset causes.
     #[error("a reset causes one of {}", errno_names())]
     Errno,
+    /// Not an end of a connection.
+    #[error("expected an address, a network or a port, such as 10.0.0.9, 10.0.0.0/8, :443 or [::1]:443")]
+    End,
+    /// Not a port.
+    #[error("a port is a number from 1 to 65535")]
+    Port,
+    /// Not a process id.
+    #[error("a process id is a number from 1 to 4294967295")]
+    Pid,
+    /// Not a cause.
+    #[error(transparent)]
+    Cause(#[from] UnknownCause),
+}
+
+impl ValueError {
+    /// The same error where a port would do as well.
+    fn of_end(self) -> Self {
+        if self == Self::Network { Self::End } else { self }
+    }
 }
 
 impl ProcessName {
+    /// As it is compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether a process shown as `comm` has this name.
     pub(super) fn is_of(&self, comm: &str) -> bool {
         let kept = &self.0[..self.0.floor_char_boundary(COMM_LENGTH)];
@@ -86,6 +111,11 @@ impl FromStr for ProcessName {
 }
 
 impl UnitName {
+    /// As it is compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the workload is this unit.
     pub(super) fn is_of(&self, workload: &Workload) -> bool {
         let is_unit = matches!(workload.kind, WorkloadKind::Systemd | WorkloadKind::User);
@@ -106,6 +136,11 @@ impl FromStr for UnitName {
 }
 
 impl ContainerName {
+    /// As it is compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the workload is this container.
     pub(super) fn is_of(&self, workload: &Workload) -> bool {
         let is_unit = matches!(workload.kind, WorkloadKind::Systemd | WorkloadKind::User);
@@ -123,6 +158,11 @@ impl FromStr for ContainerName {
 }
 
 impl WorkloadName {
+    /// As it is compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the workload is this one, or of this kind.
     pub(super) fn is_of(&self, workload: &Workload) -> bool {
         let named = [&workload.container_id, &workload.pod_uid].into_iter().flatten();
@@ -147,6 +187,11 @@ fn name(text: &str) -> Result<&str, ValueError> {
 }
 
 impl ReasonName {
+    /// As it is compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether this names the reason.
     pub(super) fn is_of(&self, reason: &Reason) -> bool {
         match reason {
@@ -184,6 +229,33 @@ pub fn network(text: &str) -> Result<IpNet, ValueError> {
     };
     let network = IpNet::new(address, length).map_err(|_| ValueError::PrefixLength { family, limit })?;
     Ok(as_in_events(network).trunc())
+}
+
+/// Reads a port, with or without the colon that ss(8) puts before it.
+pub fn port(text: &str) -> Result<u16, ValueError> {
+    let number = text.strip_prefix(':').unwrap_or(text);
+    let number = if is_digits(number) { number.parse().ok() } else { None };
+    number.filter(|number| *number != 0).ok_or(ValueError::Port)
+}
+
+/// Reads a process id.
+pub fn pid(text: &str) -> Result<u32, ValueError> {
+    let number = if is_digits(text) { text.parse().ok() } else { None };
+    number.filter(|number| *number != 0).ok_or(ValueError::Pid)
+}
+
+/// Reads one end of a connection as ss(8) takes it and as it is shown: a network, a port after a colon, or both.
+pub fn end(text: &str) -> Result<(Option<IpNet>, Option<u16>), ValueError> {
+    let is_digits_after = |(_, port): &(&str, &str)| is_digits(port);
+    match text.rsplit_once(':').filter(is_digits_after) {
+        Some(("", number)) => Ok((None, Some(port(number)?))),
+        // Colons in an address are not those before ports, unless it is in brackets.
+        Some((address, number)) if !address.contains(':') || address.starts_with('[') => {
+            let bare = address.strip_prefix('[').map(|rest| rest.strip_suffix(']').ok_or(ValueError::End));
+            Ok((Some(network(bare.transpose()?.unwrap_or(address))?), Some(port(number)?)))
+        }
+        _ => Ok((Some(network(text).map_err(ValueError::of_end)?), None)),
+    }
 }
 
 /// Reads the name of an error, in any case.
