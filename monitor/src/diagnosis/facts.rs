@@ -235,10 +235,11 @@ impl<'a> Facts<'a> {
         (handshake != rst).then_some((handshake, rst))
     }
 
-    /// The RST came sooner after data than its answer could have, and the round trip.
+    /// The RST came sooner after data than its answer could have, and the round trip. Of several segments on their way it may
+    /// answer the first, and when that was sent is not known.
     pub(super) fn faster_than_round_trip(&self) -> Option<(Duration, Duration)> {
         let (figures, sent) = (self.figures()?, self.connection()?.since_sent?);
-        let impossible = figures.unacked_bytes > 0
+        let impossible = figures.packets_out == 1
             && figures.srtt >= MEASURABLE_ROUND_TRIP
             && sent.saturating_add(TICKS) < figures.srtt / 2;
         impossible.then_some((sent, figures.srtt))

@@ -41,6 +41,10 @@ pub struct Features {
     pub init_transfer_packet: bool,
     /// `inet_csk_accept()` has four parameters (before 6.10), not two.
     pub accept_has_four: bool,
+    /// `nf_send_reset()` is in the kernel, not in a module.
+    pub reject_built_in: bool,
+    /// `nf_send_reset6()` is in the kernel, not in a module.
+    pub reject6_built_in: bool,
     /// The tracepoint `kfree_skb` tells a reason (5.17 and later).
     pub drop_reason: bool,
     /// Memory of maps and programs counts against `RLIMIT_MEMLOCK` (before 5.11).
@@ -85,6 +89,8 @@ impl KernelLayout {
             reset_packet: parameters("tcp_reset") >= 2,
             init_transfer_packet: parameters("tcp_init_transfer") >= 3,
             accept_has_four: parameters("inet_csk_accept") == 4,
+            reject_built_in: btf.has_function("nf_send_reset"),
+            reject6_built_in: btf.has_function("nf_send_reset6"),
             drop_reason: btf.callback_parameters("btf_trace_kfree_skb").is_ok_and(|count| count > 3),
             // The struct that the charge for a map is kept in.
             charges_locked_memory: btf.member("bpf_map_memory", "pages").is_ok(),

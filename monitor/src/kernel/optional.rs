@@ -22,8 +22,8 @@ pub(super) struct OptionalProbe {
     pub(super) name: &'static str,
     need: ProbeNeed,
     gives: &'static str,
-    /// The module that has the function where it is not built in.
-    module: Option<&'static str>,
+    /// The module that has the function, where it is not built in.
+    module: fn(Features) -> Option<&'static str>,
     /// What speaks against trying it.
     objection: fn(Features) -> Option<Outcome>,
     /// How it is attached, in order of preference, and the program for each.
@@ -36,7 +36,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "task_file",
         need: ProbeNeed::Optional,
         gives: "who owns sockets that are older than resetmon",
-        module: None,
+        module: |_| None,
         objection: |_| None,
         programs: &[(Mechanism::Iterator, "task_file")],
     },
@@ -44,7 +44,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "tcp_reset",
         need: ProbeNeed::Optional,
         gives: "the header of received RSTs, and at once whether they are RSTs at all",
-        module: None,
+        module: |_| None,
         objection: |features| {
             missing_unless(features.reset_packet, "before 5.11 tcp_reset() is not given the packet")
         },
@@ -54,7 +54,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "inet_csk_accept",
         need: ProbeNeed::Optional,
         gives: "which process accepted a connection, where it is not the one that listens",
-        module: None,
+        module: |_| None,
         objection: |_| None,
         programs: &[
             (Mechanism::Fexit, "inet_csk_accept"),
@@ -65,7 +65,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "tcp_init_transfer",
         need: ProbeNeed::Optional,
         gives: "the TTL at the handshake, which tells a peer's RST from an injected one",
-        module: None,
+        module: |_| None,
         objection: |features| {
             missing_unless(features.init_transfer_packet, "this tcp_init_transfer() is not given the packet")
         },
@@ -78,7 +78,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "tcp_v4_send_reset",
         need: ProbeNeed::Optional,
         gives: "resets that this host sends for closed IPv4 ports and TIME_WAIT",
-        module: None,
+        module: |_| None,
         objection: |features| features.send_reset_without_socket.then_some(Outcome::NotNeeded),
         programs: &[
             (Mechanism::Fentry, "tcp_v4_send_reset"),
@@ -89,7 +89,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "tcp_v6_send_reset",
         need: ProbeNeed::Optional,
         gives: "resets that this host sends for closed IPv6 ports and TIME_WAIT",
-        module: None,
+        module: |_| None,
         objection: |features| features.send_reset_without_socket.then_some(Outcome::NotNeeded),
         programs: &[
             (Mechanism::Fentry, "tcp_v6_send_reset"),
@@ -100,7 +100,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "nf_send_reset",
         need: ProbeNeed::Optional,
         gives: "resets that the firewall makes for IPv4",
-        module: Some("nf_reject_ipv4"),
+        module: |features| (!features.reject_built_in).then_some("nf_reject_ipv4"),
         objection: |_| None,
         programs: &[(Mechanism::Fentry, "nf_send_reset"), (Mechanism::Kprobe, "nf_send_reset_kprobe")],
     },
@@ -108,7 +108,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "nf_send_reset6",
         need: ProbeNeed::Optional,
         gives: "resets that the firewall makes for IPv6",
-        module: Some("nf_reject_ipv6"),
+        module: |features| (!features.reject6_built_in).then_some("nf_reject_ipv6"),
         objection: |_| None,
         programs: &[(Mechanism::Fentry, "nf_send_reset6"), (Mechanism::Kprobe, "nf_send_reset6_kprobe")],
     },
@@ -116,7 +116,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "cgroup_mkdir",
         need: ProbeNeed::Optional,
         gives: "which control group a reset's socket was in, when that is gone and came after resetmon's start",
-        module: None,
+        module: |_| None,
         objection: |_| None,
         programs: &[(Mechanism::RawTp, "cgroup_mkdir")],
     },
@@ -124,7 +124,7 @@ pub(super) const OPTIONAL: &[OptionalProbe] = &[
         name: "kfree_skb",
         need: ProbeNeed::OptIn,
         gives: "how many RSTs the kernel ignored, and why",
-        module: None,
+        module: |_| None,
         objection: |features| {
             missing_unless(features.drop_reason, "before 5.17 the kernel tells no reason for a drop")
         },
@@ -147,7 +147,9 @@ pub(super) fn attach(
         let outcome = match selection.asked(probe.name, probe.need) {
             Asked::No => Outcome::NotAsked,
             asked => {
-                (probe.objection)(features).unwrap_or_else(|| try_in_turn(ebpf, Some(btf), probe, asked))
+                let module = (probe.module)(features);
+                (probe.objection)(features)
+                    .unwrap_or_else(|| try_in_turn(ebpf, Some(btf), module, probe, asked))
             }
         };
         ProbeStatus { name: probe.name, need: probe.need, outcome, gives: probe.gives }
@@ -159,17 +161,23 @@ pub(super) fn attach(
 pub(super) fn attach_waiting(ebpf: &mut Ebpf, statuses: &mut [ProbeStatus]) -> bool {
     let mut changed = false;
     for status in statuses {
-        let waits = matches!(status.outcome, Outcome::Waiting { .. });
-        let Some(probe) = OPTIONAL.iter().find(|probe| waits && probe.name == status.name) else { continue };
-        let outcome = try_in_turn(ebpf, None, probe, Asked::Any);
+        let Outcome::Waiting { module } = status.outcome else { continue };
+        let Some(probe) = OPTIONAL.iter().find(|probe| probe.name == status.name) else { continue };
+        let outcome = try_in_turn(ebpf, None, Some(module), probe, Asked::Any);
         changed |= outcome != status.outcome;
         status.outcome = outcome;
     }
     changed
 }
 
-/// Tries the mechanisms of a probe; without type information only those that need none.
-fn try_in_turn(ebpf: &mut Ebpf, btf: Option<&Btf>, probe: &OptionalProbe, asked: Asked) -> Outcome {
+/// Tries the mechanisms of a probe, whose function may be in a module; without type information only those that need none.
+fn try_in_turn(
+    ebpf: &mut Ebpf,
+    btf: Option<&Btf>,
+    module: Option<&'static str>,
+    probe: &OptionalProbe,
+    asked: Asked,
+) -> Outcome {
     let mut reasons = Vec::new();
     for (mechanism, program) in probe.programs {
         if btf.is_none() && !is_kprobe(*mechanism) {
@@ -178,10 +186,10 @@ fn try_in_turn(ebpf: &mut Ebpf, btf: Option<&Btf>, probe: &OptionalProbe, asked:
         if matches!(asked, Asked::Only(only) if only != *mechanism) {
             continue;
         }
-        if let Some(module) = probe.module
+        if let Some(module) = module
             && is_kprobe(*mechanism)
             && has_kprobes()
-            && !is_there(probe.name, module)
+            && !is_loaded(module)
         {
             return Outcome::Waiting { module };
         }
@@ -203,18 +211,8 @@ fn is_kprobe(mechanism: Mechanism) -> bool {
     matches!(mechanism, Mechanism::Kprobe | Mechanism::Kretprobe)
 }
 
-/// Whether the kernel has the function now: built in, or its module is loaded.
-fn is_there(function: &str, module: &str) -> bool {
-    Path::new("/sys/module").join(module).exists() || is_built_in(function)
-}
-
-fn is_built_in(function: &str) -> bool {
-    std::fs::read_to_string("/proc/kallsyms").is_ok_and(|symbols| {
-        symbols.lines().any(|line| {
-            let mut words = line.split_whitespace().skip(2);
-            words.next() == Some(function) && words.next().is_none()
-        })
-    })
+fn is_loaded(module: &str) -> bool {
+    Path::new("/sys/module").join(module).exists()
 }
 
 fn has_kprobes() -> bool {

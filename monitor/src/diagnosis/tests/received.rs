@@ -216,7 +216,12 @@ fn from_the_path() -> Vec<Row> {
     let busy = || sending(Role::Client, milliseconds(100), first_request());
     let far = Connection {
         since_sent: Some(milliseconds(4)),
-        figures: Some(Figures { srtt: milliseconds(200), ..first_request() }),
+        figures: Some(Figures { srtt: milliseconds(200), packets_out: 1, ..first_request() }),
+        ..busy()
+    };
+    let body = Connection {
+        since_sent: Some(milliseconds(4)),
+        figures: Some(Figures { srtt: milliseconds(200), packets_out: 70, ..first_request() }),
         ..busy()
     };
     let rest = resting(Role::Client, seconds(350));
@@ -225,6 +230,7 @@ fn from_the_path() -> Vec<Row> {
         row("the same TTL", with_ttl(64, established(busy())), Cause::PeerResetRequest, Likely),
         row("another TTL, and sooner than can be", with_ttl(57, established(far)), Cause::Injected, Likely),
         row("sooner than can be", established(far), Cause::Injected, Possible),
+        row("soon after the last of many segments", established(body), Cause::PeerResetRequest, Likely),
         row(
             "another TTL at the end of an idle time",
             with_ttl(57, established(rest)),
