@@ -1,4 +1,6 @@
-//! The daemon: captures without end, keeps the counts that metrics show, and stops cleanly.
+//! The daemon: captures without end, keeps the counts that metrics show, tells events live, and stops cleanly.
+
+mod live;
 
 use std::{
     net::SocketAddr,
@@ -6,25 +8,31 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
+use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
+use self::live::Live;
 use crate::{
     capture::Capture,
     config::AgentConfig,
+    hub::Hub,
     kernel::{
         counters::Counters,
         error::KernelError,
         privilege::{self, KprobesNeed, Later},
         status::ProbeStatus,
     },
+    losses::{Losses, Place},
     metrics::{self, MetricsError, Sample, diagnosed::Diagnosed},
     model::ResetEvent,
     notice::{Chain, tell},
     process_metrics::ProcessMetrics,
     reason::ReasonNames,
     signals::Shutdown,
+    socket::routes,
     web::{self, Source},
 };
 
@@ -37,14 +45,20 @@ pub enum AgentError {
     /// The metrics cannot be made.
     #[error("cannot make the metrics")]
     Metrics(#[from] MetricsError),
+    /// The thread that serves the socket cannot be started.
+    #[error("cannot start the thread that serves the socket")]
+    Thread(#[source] std::io::Error),
 }
 
 /// Runs until a signal or an error ends it.
-pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), AgentError> {
+pub async fn run(config: &AgentConfig, host: Arc<str>, shutdown: &mut Shutdown) -> Result<(), AgentError> {
     let mut capture = Capture::start(&config.capture)?;
     tell_probes(capture.probes().statuses());
     drop_capabilities(&capture, &config.listen);
-    let state = Arc::new(AgentState::new(&capture)?);
+    let losses = Arc::new(Losses::default());
+    let hub = Arc::new(Hub::new(host, Arc::clone(&losses)));
+    let state = Arc::new(AgentState::new(&capture, Arc::clone(&losses), Arc::clone(&hub))?);
+    let live = Live::start(config.socket.clone(), hub, losses, state.clone()).map_err(AgentError::Thread)?;
 
     let mut servers = JoinSet::new();
     for address in config.listen.iter().copied() {
@@ -56,10 +70,11 @@ pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), Ag
         });
     }
     let ended = tokio::select! {
-        error = pump(&mut capture, &state, &config.listen) => Err(error),
+        error = pump(&mut capture, &state, &live, &config.listen) => Err(error),
         () = shutdown.requested() => Ok(()),
     };
     state.capturing.store(false, Ordering::Relaxed);
+    live.end();
     servers.shutdown().await;
     Ok(ended?)
 }
@@ -79,7 +94,7 @@ fn drop_capabilities(capture: &Capture, listen: &[SocketAddr]) {
 }
 
 /// Moves events until the capture fails.
-async fn pump(capture: &mut Capture, state: &AgentState, listen: &[SocketAddr]) -> KernelError {
+async fn pump(capture: &mut Capture, state: &AgentState, live: &Live, listen: &[SocketAddr]) -> KernelError {
     let mut events = Vec::new();
     let mut waited = capture.probes().is_waiting();
     loop {
@@ -87,6 +102,7 @@ async fn pump(capture: &mut Capture, state: &AgentState, listen: &[SocketAddr]) 
             return error;
         }
         state.count(&events);
+        live.tell(&events);
         events.clear();
         state.follow_probes(capture.probes().statuses());
         if waited && !capture.probes().is_waiting() {
@@ -105,19 +121,25 @@ struct AgentState {
     drop_reasons: ReasonNames,
     probes: Mutex<Vec<ProbeStatus>>,
     diagnosed: Mutex<Diagnosed>,
+    started: Instant,
+    losses: Arc<Losses>,
+    hub: Arc<Hub>,
     events_received: AtomicU64,
     lookups_skipped: AtomicU64,
     capturing: AtomicBool,
 }
 
 impl AgentState {
-    fn new(capture: &Capture) -> Result<Self, MetricsError> {
+    fn new(capture: &Capture, losses: Arc<Losses>, hub: Arc<Hub>) -> Result<Self, MetricsError> {
         Ok(Self {
             counters: capture.counters(),
             reasons: capture.probes().layout().reasons.clone(),
             drop_reasons: capture.probes().layout().drop_reasons.clone(),
             probes: Mutex::new(capture.probes().statuses().to_vec()),
             diagnosed: Mutex::new(Diagnosed::new()?),
+            started: Instant::now(),
+            losses,
+            hub,
             events_received: AtomicU64::new(0),
             lookups_skipped: AtomicU64::new(0),
             capturing: AtomicBool::new(true),
@@ -171,5 +193,40 @@ impl Source for AgentState {
 
     fn ready(&self) -> Result<(), String> {
         if self.capturing.load(Ordering::Relaxed) { Ok(()) } else { Err("resetmon is stopping".to_owned()) }
+    }
+}
+
+impl routes::Source for AgentState {
+    fn status(&self) -> anyhow::Result<Value> {
+        let counts = self.counters.read()?;
+        let sent: u64 = counts.sent.iter().map(|count| count.count).sum::<u64>() + counts.missed_sent;
+        let received = counts.received.iter().map(|(_, count)| count).sum::<u64>() + counts.missed_received;
+        let lost: Map<String, Value> = [("ring_buffer", counts.lost)]
+            .into_iter()
+            .chain(Place::ALL.map(|place| (place.as_str(), self.losses.at(place))))
+            .map(|(place, count)| (place.to_owned(), count.into()))
+            .collect();
+        let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        let probes: Vec<Value> = probes
+            .iter()
+            .map(|status| {
+                json!({
+                    "name": status.name,
+                    "attached": status.is_attached(),
+                    "state": status.outcome.to_string(),
+                    "gives": status.gives,
+                })
+            })
+            .collect();
+        Ok(json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "uptime_seconds": self.started.elapsed().as_secs_f64(),
+            "capturing": self.capturing.load(Ordering::Relaxed),
+            "resets": {"sent": sent, "received": received},
+            "events": {"received": self.events_received.load(Ordering::Relaxed), "lost": lost},
+            "followers": self.hub.followers(),
+            "probes": probes,
+        }))
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, os::fd::RawFd, path::PathBuf};
 
-use clap::{ColorChoice, Parser, Subcommand};
+use clap::{
+    ArgMatches, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    parser::ValueSource,
+};
 use resetmon_common::layout::DEFAULT_RING_BYTES;
 
 use crate::{
@@ -11,6 +14,7 @@ use crate::{
     filter::flags::FilterFlags,
     kernel::selection::ProbeSelection,
     output::{Format, explain},
+    socket,
 };
 
 /// Tells you who reset your TCP connection, which process it hit, and why.
@@ -23,6 +27,18 @@ pub struct Args {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
+}
+
+impl Args {
+    /// What was typed; ends the process where that means nothing. Who says how to capture wants to capture.
+    pub fn from_command_line() -> Self {
+        let matches = Self::command().get_matches();
+        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let (Command::Watch(watch), Some((_, matches))) = (&mut args.command, matches.subcommand()) {
+            watch.standalone |= CaptureArgs::are_in(matches);
+        }
+        args
+    }
 }
 
 /// Commands.
@@ -61,8 +77,14 @@ pub struct WatchArgs {
     #[arg(short = 'n', long, value_name = "N")]
     pub count: Option<NonZeroU64>,
     /// Write JSON with everything that a diagnosis reads; serves tests
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, requires = "standalone")]
     pub facts: bool,
+    /// Capture with probes of its own, even where there is an agent to ask
+    #[arg(long)]
+    pub standalone: bool,
+    /// Where the agent is asked.
+    #[command(flatten)]
+    pub socket: SocketArgs,
     /// Which resets to show.
     #[command(flatten)]
     pub filter: FilterFlags,
@@ -139,6 +161,9 @@ pub struct AgentArgs {
         default_value = "127.0.0.1:19119"
     )]
     pub listen: Vec<SocketAddr>,
+    /// Where other commands ask.
+    #[command(flatten)]
+    pub socket: SocketArgs,
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,
@@ -217,9 +242,9 @@ pub struct DoctorArgs {
         default_value = "127.0.0.1:19119"
     )]
     pub listen: Vec<SocketAddr>,
-    /// The agent's socket
-    #[arg(long, value_name = "PATH", env = "RESETMON_SOCKET", default_value = "/run/resetmon/resetmon.sock")]
-    pub socket: PathBuf,
+    /// Where the agent is asked.
+    #[command(flatten)]
+    pub socket: SocketArgs,
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,
@@ -230,6 +255,14 @@ pub struct DoctorArgs {
 pub struct ActorArgs {
     /// Name to run under
     pub name: String,
+}
+
+/// Where the agent is asked.
+#[derive(Debug, clap::Args)]
+pub struct SocketArgs {
+    /// The agent's socket
+    #[arg(long, value_name = "PATH", env = "RESETMON_SOCKET", default_value = socket::DEFAULT_PATH)]
+    pub socket: PathBuf,
 }
 
 /// How to capture.
@@ -252,6 +285,15 @@ pub struct CaptureArgs {
     /// Where procfs is mounted
     #[arg(long = "path.procfs", value_name = "PATH", env = "RESETMON_PATH_PROCFS", default_value = "/proc")]
     pub procfs: PathBuf,
+}
+
+impl CaptureArgs {
+    /// Whether any was typed.
+    fn are_in(matches: &ArgMatches) -> bool {
+        ["ring_buffer_bytes", "probes", "procfs"]
+            .into_iter()
+            .any(|argument| matches.value_source(argument) == Some(ValueSource::CommandLine))
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,10 @@ pub struct WatchConfig {
     pub facts: bool,
     /// Stop after so many resets.
     pub limit: Option<u64>,
+    /// Where the agent is asked.
+    pub socket: PathBuf,
+    /// Whether it is not asked.
+    pub standalone: bool,
 }
 
 /// What `run` shall do.
@@ -64,6 +68,8 @@ pub struct AgentConfig {
     pub capture: CaptureOptions,
     /// Where to serve metrics.
     pub listen: Vec<SocketAddr>,
+    /// Where other commands ask.
+    pub socket: PathBuf,
 }
 
 /// What `doctor` shall do.
@@ -112,7 +118,7 @@ impl From<&DoctorArgs> for DoctorConfig {
             strict: args.strict,
             window: Duration::from_secs(args.seconds),
             listen: args.listen.clone(),
-            socket: args.socket.clone(),
+            socket: args.socket.socket.clone(),
         }
     }
 }
@@ -140,6 +146,8 @@ impl TryFrom<&WatchArgs> for WatchConfig {
             format: args.output,
             facts: args.facts,
             limit: args.count.map(Into::into),
+            socket: args.socket.socket.clone(),
+            standalone: args.standalone,
         })
     }
 }
@@ -165,7 +173,11 @@ impl TryFrom<&RunArgs> for RunConfig {
 
 impl From<&AgentArgs> for AgentConfig {
     fn from(args: &AgentArgs) -> Self {
-        Self { capture: (&args.capture).into(), listen: args.listen.clone() }
+        Self {
+            capture: (&args.capture).into(),
+            listen: args.listen.clone(),
+            socket: args.socket.socket.clone(),
+        }
     }
 }
 

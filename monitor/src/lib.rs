@@ -49,6 +49,13 @@ pub mod notice;
 pub mod signals;
 
 #[cfg(feature = "bpf")]
+pub mod client;
+#[cfg(feature = "bpf")]
+pub mod hub;
+#[cfg(feature = "bpf")]
+pub mod socket;
+
+#[cfg(feature = "bpf")]
 pub mod watch;
 
 #[cfg(feature = "bpf")]
@@ -56,6 +63,8 @@ pub mod run;
 
 #[cfg(feature = "bpf")]
 pub mod agent;
+#[cfg(feature = "bpf")]
+pub mod losses;
 #[cfg(feature = "bpf")]
 pub mod metrics;
 #[cfg(feature = "bpf")]

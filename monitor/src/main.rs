@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{ColorChoice, Parser as _};
+use clap::ColorChoice;
 use jiff::tz::TimeZone;
 use resetmon::{
     actor,
@@ -16,6 +16,7 @@ use resetmon::{
     capture::CaptureOptions,
     catalogue::Language,
     cli::{Args, Command},
+    client::ClientError,
     config::{self, AgentConfig, ConfigError, DoctorConfig, RunConfig, WatchConfig},
     demo, doctor,
     explain::{self, ExplainError, Subject},
@@ -34,7 +35,7 @@ const NO_AGENT: u8 = 3;
 const NO_PERMISSION: u8 = 4;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::from_command_line();
     match run(&args) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -42,12 +43,16 @@ fn main() -> ExitCode {
             tell(Chain(error.as_ref()));
             let kernel = kernel_error(&error);
             let of_user = error.downcast_ref::<UserError>().is_some_and(UserError::is_permission);
-            let is_permission = of_user || kernel.is_some_and(KernelError::is_permission);
+            let client = client_error(&error);
+            let is_permission = of_user
+                || kernel.is_some_and(KernelError::is_permission)
+                || client.is_some_and(ClientError::is_permission);
             if let Some(advice) = kernel.and_then(KernelError::advice) {
                 tell(advice);
             }
             let explain = error.downcast_ref::<ExplainError>();
-            if let Some(advice) = explain.and_then(ExplainError::advice) {
+            let of_agent = client.and_then(ClientError::advice);
+            if let Some(advice) = explain.and_then(ExplainError::advice).or(of_agent) {
                 tell(advice);
             }
             if is_permission && matches!(args.command, Command::Run(_)) {
@@ -55,6 +60,8 @@ fn main() -> ExitCode {
             }
             ExitCode::from(match explain {
                 Some(ExplainError::NoAgent) => NO_AGENT,
+                _ if matches!(error.downcast_ref(), Some(WatchError::AgentEnded)) => NO_AGENT,
+                _ if client.is_some_and(ClientError::is_absence) => NO_AGENT,
                 _ if error.is::<ConfigError>() => USAGE,
                 _ if is_permission => NO_PERMISSION,
                 _ => FAILED,
@@ -115,7 +122,7 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Agent(args) => {
             let config = AgentConfig::from(args);
             pid_namespace::tell_unless_host(&config.capture.procfs);
-            agent::run(&config, &mut shutdown).await?;
+            agent::run(&config, context.host, &mut shutdown).await?;
         }
         Command::Demo(args) => {
             let options = CaptureOptions::from(&args.capture);
@@ -175,6 +182,14 @@ fn kernel_error(error: &anyhow::Error) -> Option<&KernelError> {
             _ => None,
         };
         of_watch.or(of_agent).or_else(|| cause.downcast_ref())
+    })
+}
+
+/// The agent's part in an error.
+fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
+    error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(WatchError::Agent(error)) => Some(error),
+        _ => cause.downcast_ref(),
     })
 }
 

@@ -106,6 +106,11 @@ impl<W: Write> Printer<W> {
         self.write_line()
     }
 
+    /// Writes a line that somebody else has made.
+    pub fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.to.write_all(line)
+    }
+
     /// Passes on what the writer has buffered.
     pub fn flush(&mut self) -> io::Result<()> {
         self.to.flush()

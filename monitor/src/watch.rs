@@ -1,17 +1,22 @@
-//! The live view: captures with probes of its own and writes what matches, until enough is shown, a signal comes or
-//! nobody reads any more.
+//! The live view: follows the agent's events, or captures with probes of its own where there is no agent, and writes what
+//! matches, until enough is shown, a signal comes or nobody reads any more.
 
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 use crate::{
     capture::Capture,
+    client::{Client, ClientError, Lines},
     config::WatchConfig,
     diagnosis::Sight,
+    input::{self, InvalidEvent},
     kernel::error::KernelError,
     model::{Direction, ResetEvent},
     notice::tell,
-    output::{Context, Printer},
+    output::{Context, Format, Printer},
     signals::Shutdown,
+    socket::routes::{EVENTS, LOST},
 };
 
 /// Why watching ended early.
@@ -20,6 +25,18 @@ pub enum WatchError {
     /// The kernel cannot be watched.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// The agent cannot be asked.
+    #[error(transparent)]
+    Agent(#[from] ClientError),
+    /// The agent has ended.
+    #[error("the agent has ended")]
+    AgentEnded,
+    /// What the agent tells is no JSON.
+    #[error("the agent tells something that is no JSON")]
+    Syntax(#[from] serde_json::Error),
+    /// What the agent tells is no event.
+    #[error("the agent tells something that is no event")]
+    Event(#[from] InvalidEvent),
     /// The output cannot be written.
     #[error("cannot write the output")]
     Output(#[from] io::Error),
@@ -27,6 +44,61 @@ pub enum WatchError {
 
 /// Shows resets on `to` until the configuration or the user says that it is enough.
 pub async fn run(
+    config: &WatchConfig,
+    context: Context,
+    to: impl Write,
+    shutdown: &mut Shutdown,
+) -> Result<(), WatchError> {
+    match reach(config).await? {
+        Some(lines) => follow(lines, config, context, to, shutdown).await,
+        None => capture(config, context, to, shutdown).await,
+    }
+}
+
+/// The agent's events; `None` where there is no agent, or it shall not be asked.
+async fn reach(config: &WatchConfig) -> Result<Option<Lines>, WatchError> {
+    if config.standalone {
+        return Ok(None);
+    }
+    match Client::connect(&config.socket).await {
+        Ok(client) => Ok(Some(client.get(EVENTS, &[("filter", &config.filter.to_string())]).await?)),
+        Err(ClientError::NoAgent { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn follow(
+    mut lines: Lines,
+    config: &WatchConfig,
+    context: Context,
+    to: impl Write,
+    shutdown: &mut Shutdown,
+) -> Result<(), WatchError> {
+    let mut view = View::new(config, context, to, Sight::default());
+    view.start()?;
+    tell("watching for resets through the agent; Ctrl-C ends");
+    let mut lost = 0;
+    while !view.is_full() {
+        tokio::select! {
+            line = lines.next() => {
+                let line = line?.ok_or(WatchError::AgentEnded)?;
+                let object: Value = serde_json::from_slice(&line)?;
+                if object["kind"] == LOST {
+                    lost += object["count"].as_u64().unwrap_or(0);
+                } else {
+                    view.pass_on(&line, &object)?;
+                }
+            }
+            () = shutdown.requested() => {
+                tell(view.summary(&format!("{lost} were lost, since they were not read in time"), lost));
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn capture(
     config: &WatchConfig,
     context: Context,
     to: impl Write,
@@ -44,7 +116,9 @@ pub async fn run(
             () = shutdown.requested() => {
                 capture.finish(&mut events);
                 view.show(&mut events)?;
-                tell(view.summary(capture.counters().read()?.lost));
+                let lost = capture.counters().read()?.lost;
+                let more = "(--ring-buffer-bytes makes more room)";
+                tell(view.summary(&format!("the details of {lost} were lost {more}"), lost));
                 break;
             }
         }
@@ -95,13 +169,30 @@ impl<'a, W: Write> View<'a, W> {
             } else {
                 self.printer.event(&event)?;
             }
-            self.shown += 1;
-            self.sent += u64::from(event.direction == Direction::Sent);
+            self.count(&event);
         }
         self.printer.flush()
     }
 
-    fn summary(&self, lost: u64) -> String {
+    /// Shows an event as the agent wrote it.
+    fn pass_on(&mut self, line: &[u8], object: &Value) -> Result<(), WatchError> {
+        let recorded = input::recorded(object)?;
+        if self.config.format == Format::Json {
+            self.printer.line(line)?;
+        } else {
+            self.printer.event(&recorded.event)?;
+        }
+        self.count(&recorded.event);
+        Ok(self.printer.flush()?)
+    }
+
+    fn count(&mut self, event: &ResetEvent) {
+        self.shown += 1;
+        self.sent += u64::from(event.direction == Direction::Sent);
+    }
+
+    /// `fate` says what became of those that were lost, if any were.
+    fn summary(&self, fate: &str, lost: u64) -> String {
         let mut parts = vec![
             format!("{} resets", self.shown),
             format!("{} sent", self.sent),
@@ -111,7 +202,7 @@ impl<'a, W: Write> View<'a, W> {
             parts.push(format!("{} did not match", self.not_matching));
         }
         if lost > 0 {
-            parts.push(format!("the details of {lost} were lost (--ring-buffer-bytes makes more room)"));
+            parts.push(fate.to_owned());
         }
         parts.join(", ")
     }

@@ -28,7 +28,7 @@ use std::{env, path::PathBuf, time::Duration};
 
 pub use self::{
     actor::Actor,
-    agent::{Agent, Response, get},
+    agent::{Agent, Following, Response, ask, get},
     bpftrace::Bpftrace,
     cgroup::{Cgroup, container_id, pod_uid},
     daemon::{Daemon, Folder},

@@ -2,9 +2,14 @@
 //! started it, by its own id.
 
 use std::{
+    env,
     io::{BufRead as _, BufReader},
+    path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -18,6 +23,16 @@ use crate::LIMIT;
 
 /// Between two looks at what cannot be waited for.
 pub(crate) const PAUSE: Duration = Duration::from_millis(5);
+
+/// The variable that names the agent's socket.
+const SOCKET: &str = "RESETMON_SOCKET";
+
+/// A path for a socket that nobody has yet.
+pub(crate) fn fresh_socket() -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    env::temp_dir().join(format!("resetmon-test-{}-{number}.sock", std::process::id()))
+}
 
 /// A child process and what it said so far on standard error.
 #[derive(Debug)]
@@ -35,8 +50,12 @@ struct Said {
 }
 
 impl Running {
-    /// Starts `command` with all of its three streams piped.
+    /// Starts `command` with all of its three streams piped. Unless the command says otherwise the agent's socket is one of
+    /// its own, so that it finds no agent but its own, and none finds it.
     pub fn start(command: &mut Command) -> Self {
+        if !command.get_envs().any(|(name, _)| name == SOCKET) {
+            command.env(SOCKET, fresh_socket());
+        }
         let name = format!("{command:?}");
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("cannot start {name}: {error}"));

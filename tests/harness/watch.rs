@@ -79,7 +79,8 @@ impl Shared {
 
 fn start(command: &mut Command, arguments: &[&str]) -> (Running, Arc<Told>, JoinHandle<()>) {
     require_root();
-    let mut process = Running::start(command.args(["watch", "-o", "json", "--facts"]).args(arguments));
+    let mut process =
+        Running::start(command.args(["watch", "-o", "json", "--standalone", "--facts"]).args(arguments));
     let output = process.take_output();
     let told = Arc::new(Told::default());
     past::remember(&told);

@@ -32,5 +32,6 @@ mod python;
 mod received_header;
 mod refused;
 mod run;
+mod socket;
 mod time_wait;
 mod workload;
