@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use tokio::task::JoinSet;
@@ -14,11 +15,13 @@ use crate::{
     capture::Capture,
     config::AgentConfig,
     kernel::{
+        costs::{Measurement, ProgramCost, Programs},
         counters::Counters,
         error::KernelError,
         privilege::{self, KprobesNeed, Later},
         status::ProbeStatus,
     },
+    losses::Losses,
     metrics::{self, MetricsError, Sample, diagnosed::Diagnosed},
     model::ResetEvent,
     notice::{Chain, tell},
@@ -43,8 +46,15 @@ pub enum AgentError {
 pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), AgentError> {
     let mut capture = Capture::start(&config.capture)?;
     tell_probes(capture.probes().statuses());
+    let measurement = config.measures_programs.then(Measurement::begin).and_then(|begun| match begun {
+        Ok(measurement) => Some(measurement),
+        Err(error) => {
+            tell(Chain(&error));
+            None
+        }
+    });
     drop_capabilities(&capture, &config.listen);
-    let state = Arc::new(AgentState::new(&capture)?);
+    let state = Arc::new(AgentState::new(&capture, measurement)?);
 
     let mut servers = JoinSet::new();
     for address in config.listen.iter().copied() {
@@ -88,7 +98,7 @@ async fn pump(capture: &mut Capture, state: &AgentState, listen: &[SocketAddr]) 
         }
         state.count(&events);
         events.clear();
-        state.follow_probes(capture.probes().statuses());
+        state.follow_probes(capture);
         if waited && !capture.probes().is_waiting() {
             waited = false;
             drop_capabilities(capture, listen);
@@ -105,19 +115,39 @@ struct AgentState {
     drop_reasons: ReasonNames,
     probes: Mutex<Vec<ProbeStatus>>,
     diagnosed: Mutex<Diagnosed>,
+    started: Instant,
+    losses: Losses,
+    measured: Option<Measured>,
     events_received: AtomicU64,
     lookups_skipped: AtomicU64,
     capturing: AtomicBool,
 }
 
+/// What the programs cost, which the kernel measures as long as this is there.
+struct Measured {
+    _wanted: Measurement,
+    programs: Mutex<Programs>,
+}
+
+impl Measured {
+    fn costs(&self) -> Vec<ProgramCost> {
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner).costs()
+    }
+}
+
 impl AgentState {
-    fn new(capture: &Capture) -> Result<Self, MetricsError> {
+    fn new(capture: &Capture, measurement: Option<Measurement>) -> Result<Self, MetricsError> {
+        let measured =
+            |wanted| Measured { _wanted: wanted, programs: Mutex::new(capture.probes().programs()) };
         Ok(Self {
             counters: capture.counters(),
             reasons: capture.probes().layout().reasons.clone(),
             drop_reasons: capture.probes().layout().drop_reasons.clone(),
             probes: Mutex::new(capture.probes().statuses().to_vec()),
             diagnosed: Mutex::new(Diagnosed::new()?),
+            started: Instant::now(),
+            losses: Losses::default(),
+            measured: measurement.map(measured),
             events_received: AtomicU64::new(0),
             lookups_skipped: AtomicU64::new(0),
             capturing: AtomicBool::new(true),
@@ -127,18 +157,24 @@ impl AgentState {
 
 impl AgentState {
     fn count(&self, events: &[ResetEvent]) {
+        let now = self.started.elapsed();
         let mut diagnosed = self.diagnosed.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events {
-            diagnosed.add(event);
+            diagnosed.add(event, now);
         }
     }
 
     /// Takes over what has changed, which is rare: a module was loaded.
-    fn follow_probes(&self, statuses: &[ProbeStatus]) {
+    fn follow_probes(&self, capture: &Capture) {
+        let statuses = capture.probes().statuses();
         let mut known = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != statuses {
             *known = statuses.to_vec();
             tell_probes(statuses);
+            if let Some(measured) = &self.measured {
+                *measured.programs.lock().unwrap_or_else(PoisonError::into_inner) =
+                    capture.probes().programs();
+            }
         }
     }
 }
@@ -153,7 +189,12 @@ fn tell_probes(statuses: &[ProbeStatus]) {
 impl Source for AgentState {
     fn metrics(&self) -> anyhow::Result<Vec<u8>> {
         // Before the kernel's counts: what has been concluded has been counted there.
-        let diagnosed = self.diagnosed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let diagnosed = {
+            let mut diagnosed = self.diagnosed.lock().unwrap_or_else(PoisonError::into_inner);
+            diagnosed.free_idle(self.started.elapsed());
+            diagnosed.clone()
+        };
+        let costs = self.measured.as_ref().map(Measured::costs);
         let counts = self.counters.read()?;
         let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let sample = Sample {
@@ -161,6 +202,8 @@ impl Source for AgentState {
             diagnosed: &diagnosed,
             reasons: &self.reasons,
             events_received: self.events_received.load(Ordering::Relaxed),
+            losses: &self.losses,
+            costs: costs.as_deref(),
             lookups_skipped: self.lookups_skipped.load(Ordering::Relaxed),
             drop_reasons: &self.drop_reasons,
             probes: &probes,

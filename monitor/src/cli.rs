@@ -139,6 +139,9 @@ pub struct AgentArgs {
         default_value = "127.0.0.1:19119"
     )]
     pub listen: Vec<SocketAddr>,
+    /// Export how often the BPF programs run and for how long; makes the kernel measure all of the host
+    #[arg(long, env = "RESETMON_BPF_STATS")]
+    pub bpf_stats: bool,
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,

@@ -64,6 +64,8 @@ pub struct AgentConfig {
     pub capture: CaptureOptions,
     /// Where to serve metrics.
     pub listen: Vec<SocketAddr>,
+    /// Whether the kernel shall measure what the BPF programs cost.
+    pub measures_programs: bool,
 }
 
 /// What `doctor` shall do.
@@ -165,7 +167,11 @@ impl TryFrom<&RunArgs> for RunConfig {
 
 impl From<&AgentArgs> for AgentConfig {
     fn from(args: &AgentArgs) -> Self {
-        Self { capture: (&args.capture).into(), listen: args.listen.clone() }
+        Self {
+            capture: (&args.capture).into(),
+            listen: args.listen.clone(),
+            measures_programs: args.bpf_stats,
+        }
     }
 }
 

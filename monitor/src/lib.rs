@@ -18,6 +18,7 @@ pub mod workload;
 
 pub mod diagnosis;
 
+pub mod cardinality;
 pub mod filter;
 pub mod input;
 pub mod output;
@@ -56,6 +57,8 @@ pub mod run;
 
 #[cfg(feature = "bpf")]
 pub mod agent;
+#[cfg(feature = "bpf")]
+pub mod losses;
 #[cfg(feature = "bpf")]
 pub mod metrics;
 #[cfg(feature = "bpf")]

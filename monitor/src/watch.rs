@@ -44,7 +44,7 @@ pub async fn run(
             () = shutdown.requested() => {
                 capture.finish(&mut events);
                 view.show(&mut events)?;
-                tell(view.summary(capture.counters().read()?.lost));
+                tell(view.summary(capture.counters().read()?.lost()));
                 break;
             }
         }
