@@ -1,6 +1,7 @@
 //! The daemon: captures without end, keeps the counts that metrics show, and stops cleanly.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -8,8 +9,6 @@ use std::{
     },
     time::Instant,
 };
-
-use tokio::task::JoinSet;
 
 use crate::{
     capture::Capture,
@@ -28,7 +27,7 @@ use crate::{
     process_metrics::ProcessMetrics,
     reason::ReasonNames,
     signals::Shutdown,
-    web::{self, Source},
+    web::{Endpoint, Server, Source, config::WebConfigError, settings::Settings},
 };
 
 /// Why the agent ended early.
@@ -40,10 +39,18 @@ pub enum AgentError {
     /// The metrics cannot be made.
     #[error("cannot make the metrics")]
     Metrics(#[from] MetricsError),
+    /// The web configuration cannot be used.
+    #[error(transparent)]
+    Web(#[from] WebConfigError),
+    /// The endpoint cannot be served.
+    #[error("cannot start the thread that serves metrics")]
+    Serve(#[source] io::Error),
 }
 
 /// Runs until a signal or an error ends it.
 pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), AgentError> {
+    // What is wrong with it is told before anything is attached.
+    let settings = Arc::new(Settings::load(config.web_config.clone())?);
     let mut capture = Capture::start(&config.capture)?;
     tell_probes(capture.probes().statuses());
     let measurement = config.measures_programs.then(Measurement::begin).and_then(|begun| match begun {
@@ -56,21 +63,27 @@ pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), Ag
     drop_capabilities(&capture, &config.listen);
     let state = Arc::new(AgentState::new(&capture, measurement)?);
 
-    let mut servers = JoinSet::new();
-    for address in config.listen.iter().copied() {
-        let source: Arc<dyn Source> = state.clone();
-        servers.spawn(async move {
-            if let Err(error) = web::serve(address, source).await {
-                tell(format_args!("serving on {address} ended: {}", Chain(&error)));
-            }
-        });
-    }
+    let endpoint = Endpoint {
+        listen: config.listen.clone(),
+        path: config.telemetry_path.clone(),
+        settings,
+        source: state.clone(),
+    };
+    let counters = capture.counters();
+    let listens_below_1024 = is_below_1024(&config.listen);
+    let server = Server::start(endpoint, move || {
+        let later = Later { listens_below_1024, ..Later::default() };
+        if let Err(error) = privilege::drop_in_thread(later, || counters.read().is_ok()) {
+            tell(Chain(&error));
+        }
+    })
+    .map_err(AgentError::Serve)?;
     let ended = tokio::select! {
         error = pump(&mut capture, &state, &config.listen) => Err(error),
         () = shutdown.requested() => Ok(()),
     };
     state.capturing.store(false, Ordering::Relaxed);
-    servers.shutdown().await;
+    server.stop();
     Ok(ended?)
 }
 
@@ -79,13 +92,17 @@ fn drop_capabilities(capture: &Capture, listen: &[SocketAddr]) {
     let later = Later {
         attaches: capture.probes().is_waiting(),
         kprobes: KprobesNeed::of_this_kernel(),
-        listens_below_1024: listen.iter().any(|address| (1..1024).contains(&address.port())),
+        listens_below_1024: is_below_1024(listen),
     };
     let counters = capture.counters();
     match privilege::drop_after_attach(later, || counters.read().is_ok()) {
         Ok(dropped) => tell(dropped),
         Err(error) => tell(Chain(&error)),
     }
+}
+
+fn is_below_1024(listen: &[SocketAddr]) -> bool {
+    listen.iter().any(|address| (1..1024).contains(&address.port()))
 }
 
 /// Moves events until the capture fails.

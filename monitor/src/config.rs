@@ -11,6 +11,7 @@ use crate::{
     filter::{Filter, parse::ParseError},
     kernel::probes::ProbeOptions,
     output::Format,
+    web::pages::TelemetryPath,
 };
 
 /// What the user typed has no meaning.
@@ -64,6 +65,10 @@ pub struct AgentConfig {
     pub capture: CaptureOptions,
     /// Where to serve metrics.
     pub listen: Vec<SocketAddr>,
+    /// Under which path.
+    pub telemetry_path: TelemetryPath,
+    /// The file that says how that is protected.
+    pub web_config: Option<PathBuf>,
     /// Whether the kernel shall measure what the BPF programs cost.
     pub measures_programs: bool,
 }
@@ -170,6 +175,8 @@ impl From<&AgentArgs> for AgentConfig {
         Self {
             capture: (&args.capture).into(),
             listen: args.listen.clone(),
+            telemetry_path: args.telemetry_path.clone(),
+            web_config: args.web_config.clone(),
             measures_programs: args.bpf_stats,
         }
     }
