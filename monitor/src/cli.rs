@@ -15,6 +15,7 @@ use crate::{
     kernel::selection::ProbeSelection,
     output::{Format, explain},
     socket,
+    web::pages::TelemetryPath,
 };
 
 /// Tells you who reset your TCP connection, which process it hit, and why.
@@ -164,6 +165,20 @@ pub struct AgentArgs {
     /// Where other commands ask.
     #[command(flatten)]
     pub socket: SocketArgs,
+    /// Path under which metrics are served
+    #[arg(
+        long = "web.telemetry-path",
+        value_name = "PATH",
+        env = "RESETMON_WEB_TELEMETRY_PATH",
+        default_value = "/metrics"
+    )]
+    pub telemetry_path: TelemetryPath,
+    /// File with certificates, headers and users, in the format of Prometheus' exporter-toolkit; changes need no restart
+    #[arg(long = "web.config.file", value_name = "FILE", env = "RESETMON_WEB_CONFIG_FILE")]
+    pub web_config: Option<PathBuf>,
+    /// Export how often the BPF programs run and for how long; makes the kernel measure all of the host
+    #[arg(long, env = "RESETMON_BPF_STATS")]
+    pub bpf_stats: bool,
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,

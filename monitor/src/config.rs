@@ -11,6 +11,7 @@ use crate::{
     filter::{Filter, parse::ParseError},
     kernel::probes::ProbeOptions,
     output::Format,
+    web::pages::TelemetryPath,
 };
 
 /// What the user typed has no meaning.
@@ -70,6 +71,12 @@ pub struct AgentConfig {
     pub listen: Vec<SocketAddr>,
     /// Where other commands ask.
     pub socket: PathBuf,
+    /// Under which path.
+    pub telemetry_path: TelemetryPath,
+    /// The file that says how that is protected.
+    pub web_config: Option<PathBuf>,
+    /// Whether the kernel shall measure what the BPF programs cost.
+    pub measures_programs: bool,
 }
 
 /// What `doctor` shall do.
@@ -177,6 +184,9 @@ impl From<&AgentArgs> for AgentConfig {
             capture: (&args.capture).into(),
             listen: args.listen.clone(),
             socket: args.socket.socket.clone(),
+            telemetry_path: args.telemetry_path.clone(),
+            web_config: args.web_config.clone(),
+            measures_programs: args.bpf_stats,
         }
     }
 }

@@ -21,6 +21,8 @@ pub mod status;
 #[cfg(feature = "bpf-log")]
 mod log;
 
+pub mod costs;
 pub mod counters;
 pub mod events;
+mod program;
 pub mod tree;

@@ -18,6 +18,7 @@ pub mod workload;
 
 pub mod diagnosis;
 
+pub mod cardinality;
 pub mod filter;
 pub mod input;
 pub mod output;

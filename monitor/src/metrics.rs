@@ -3,14 +3,18 @@
 
 pub mod diagnosed;
 
-use prometheus::{Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+mod workloads;
+
+use prometheus::{CounterVec, Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use self::diagnosed::Diagnosed;
 use crate::{
     kernel::{
+        costs::ProgramCost,
         counters::{CountedReason, Counts},
         status::ProbeStatus,
     },
+    losses::{Losses, Place},
     model::{Reason, TcpState},
     process_metrics::ProcessMetrics,
     reason::ReasonNames,
@@ -28,6 +32,8 @@ const OTHER_REASON: &str = "other";
 
 /// Label value of the reason, or of the state of a received reset, when the kernel skipped the program.
 const MISSED: &str = "missed";
+/// Label value of where the kernel loses events.
+const RING_BUFFER: &str = "ring_buffer";
 /// Label value of resets that the firewall made.
 const FIREWALL: &str = "netfilter";
 /// The probe that counts ignored RSTs.
@@ -45,6 +51,10 @@ pub struct Sample<'a> {
     pub reasons: &'a ReasonNames,
     /// Events that user space received.
     pub events_received: u64,
+    /// Events that user space let go of.
+    pub losses: &'a Losses,
+    /// What the BPF programs cost; `None` unless somebody wants to know.
+    pub costs: Option<&'a [ProgramCost]>,
     /// Look-ups of who holds a socket that were not made for lack of time.
     pub lookups_skipped: u64,
     /// Names of reasons for dropping packets on this kernel.
@@ -71,6 +81,9 @@ pub fn encode(sample: &Sample<'_>) -> Result<Vec<u8>, MetricsError> {
     probes(&registry, sample.probes)?;
     if sample.probes.iter().any(|status| status.name == IGNORED_PROBE && status.is_attached()) {
         ignored(&registry, sample)?;
+    }
+    if let Some(costs) = sample.costs {
+        programs(&registry, costs)?;
     }
     if let Some(process) = &sample.process {
         process.register(&registry)?;
@@ -142,7 +155,10 @@ fn events(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsError> 
         "Resets whose details were lost, by the place where; they are in the kernel's counts all the same.",
         &["where"],
     )?;
-    lost.with_label_values(&["ring_buffer"]).inc_by(sample.counts.lost);
+    lost.with_label_values(&[RING_BUFFER]).inc_by(sample.counts.lost());
+    for place in Place::ALL {
+        lost.with_label_values(&[place.as_str()]).inc_by(sample.losses.at(place));
+    }
     Ok(())
 }
 
@@ -187,6 +203,23 @@ fn probes(registry: &Registry, statuses: &[ProbeStatus]) -> Result<(), MetricsEr
         gauge(registry, "resetmon_probe_attached", "Whether a probe is attached: 0 or 1.", &["probe"])?;
     for status in statuses {
         probes.with_label_values(&[status.name]).set(i64::from(status.is_attached()));
+    }
+    Ok(())
+}
+
+fn programs(registry: &Registry, costs: &[ProgramCost]) -> Result<(), MetricsError> {
+    let runs = counter(
+        registry,
+        "resetmon_bpf_program_runs_total",
+        "How often a BPF program of resetmon ran.",
+        &["program"],
+    )?;
+    let help = "How long a BPF program of resetmon ran.";
+    let seconds = CounterVec::new(Opts::new("resetmon_bpf_program_seconds_total", help), &["program"])?;
+    registry.register(Box::new(seconds.clone()))?;
+    for cost in costs {
+        runs.with_label_values(&[&cost.name]).inc_by(cost.runs);
+        seconds.with_label_values(&[&cost.name]).inc_by(cost.run_time.as_secs_f64());
     }
     Ok(())
 }
@@ -303,6 +336,7 @@ mod tests {
             counters::{CountedReason, Counts, SentCount},
             status::{Mechanism, Outcome, ProbeNeed, ProbeStatus},
         },
+        losses::Losses,
         model::TcpState,
         reason::ReasonNames,
     };
@@ -322,6 +356,8 @@ mod tests {
             reasons,
             drop_reasons,
             events_received: 7,
+            losses: &Losses::default(),
+            costs: None,
             lookups_skipped: 3,
             probes: &probes,
             process: None,
@@ -364,7 +400,8 @@ mod tests {
                 sent(CountedReason::Unavailable, Some(TcpState::Established), 2),
             ],
             received: vec![(Some(TcpState::CloseWait), 5)],
-            lost: 4,
+            lost_sent: 3,
+            lost_received: 1,
             missed_sent: 9,
             missed_received: 8,
             ignored: vec![(45, 6), (3, 1)],

@@ -162,9 +162,9 @@ impl Watched<'_> {
             tell(format_args!("{} more did not match the filter", self.other));
         }
         match capture.counters().read() {
-            Ok(counts) if counts.lost > 0 => tell(format_args!(
+            Ok(counts) if counts.lost() > 0 => tell(format_args!(
                 "the details of {} resets of this host were lost (--ring-buffer-bytes makes more room)",
-                counts.lost
+                counts.lost()
             )),
             Ok(_) => {}
             Err(error) => tell(Chain(&error)),

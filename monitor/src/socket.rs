@@ -6,7 +6,10 @@ pub mod routes;
 use std::{
     fs::{self, Permissions},
     io,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    os::unix::{
+        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown},
+        net,
+    },
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -68,11 +71,13 @@ pub enum SocketError {
     },
 }
 
-/// Serves at `path` for as long as it is polled. Where that cannot be had it says so once, and tries again.
-pub async fn serve(path: &Path, router: Router) {
+/// Serves at `path` for as long as it is polled, by the socket that the first try gave. Where that gave none it says so once,
+/// and tries again.
+pub async fn serve(path: &Path, first: Result<Socket, SocketError>, router: Router) {
     let mut told = None;
+    let mut bound = first;
     let socket = loop {
-        match Socket::bind(path) {
+        match bound {
             Ok(socket) => break socket,
             Err(error) => {
                 let message = Chain(&error).to_string();
@@ -87,23 +92,26 @@ pub async fn serve(path: &Path, router: Router) {
                 tokio::time::sleep(RETRY).await;
             }
         }
+        bound = Socket::bind(path);
     };
     tell(format_args!("other commands find the agent at {}", path.display()));
-    socket.accept(router).await;
+    if let Err(error) = socket.accept(router).await {
+        tell(format_args!("cannot serve {}: {error}", path.display()));
+    }
 }
 
 /// A socket that is listened on; its file goes with it.
 #[derive(Debug)]
-struct Socket {
-    listener: UnixListener,
+pub struct Socket {
+    listener: net::UnixListener,
     path: PathBuf,
     /// Device and inode of the file, for the name may have become another's.
     file: (u64, u64),
 }
 
 impl Socket {
-    /// Listens; nobody but who may can connect at any time.
-    fn bind(path: &Path) -> Result<Self, SocketError> {
+    /// Listens; nobody but who may can connect at any time. To give it to a group may take a capability.
+    pub fn bind(path: &Path) -> Result<Self, SocketError> {
         let failed = |operation: &'static str, path: &Path| {
             let path = path.to_owned();
             move |source| SocketError::File { operation, path, source }
@@ -115,7 +123,7 @@ impl Socket {
         // Under a name that nobody knows until mode and group are right, then under its own.
         let draft = path.with_extension(format!("{}.new", std::process::id()));
         let _ = fs::remove_file(&draft);
-        let listener = UnixListener::bind(&draft).map_err(failed("make the socket", &draft))?;
+        let listener = net::UnixListener::bind(&draft).map_err(failed("make the socket", &draft))?;
         let given = give(&draft).and_then(|()| fs::metadata(&draft)).and_then(|metadata| {
             fs::rename(&draft, path)?;
             Ok((metadata.dev(), metadata.ino()))
@@ -124,12 +132,15 @@ impl Socket {
         Ok(Self { listener, path: path.to_owned(), file })
     }
 
-    async fn accept(&self, router: Router) {
+    /// Attends to clients for as long as it is polled; needs a runtime.
+    async fn accept(&self, router: Router) -> io::Result<()> {
+        self.listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(self.listener.try_clone()?)?;
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         let mut told = false;
         loop {
-            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-            match self.listener.accept().await {
+            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return Ok(()) };
+            match listener.accept().await {
                 Ok((stream, _)) => {
                     let router = router.clone();
                     tokio::spawn(async move {
@@ -167,13 +178,11 @@ async fn attend(stream: UnixStream, router: Router) {
 
 /// Removes what an agent that is gone has left.
 fn make_way(path: &Path) -> Result<(), SocketError> {
-    use std::os::unix::{fs::FileTypeExt as _, net::UnixStream};
-
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
     if !found.file_type().is_socket() {
         return Err(SocketError::NoSocket { path: path.to_owned() });
     }
-    match UnixStream::connect(path) {
+    match net::UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
             .map_err(|source| SocketError::File { operation: "remove", path: path.to_owned(), source }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -197,8 +206,8 @@ mod tests {
 
     use super::{Socket, SocketError};
 
-    #[tokio::test]
-    async fn the_file_comes_and_goes_with_the_agent() {
+    #[test]
+    fn the_file_comes_and_goes_with_the_agent() {
         let folder = std::env::temp_dir().join(format!("resetmon-socket-{}", std::process::id()));
         let path = folder.join("deep/resetmon.sock");
         let socket = Socket::bind(&path).expect("a socket");

@@ -116,7 +116,7 @@ async fn capture(
             () = shutdown.requested() => {
                 capture.finish(&mut events);
                 view.show(&mut events)?;
-                let lost = capture.counters().read()?.lost;
+                let lost = capture.counters().read()?.lost();
                 let more = "(--ring-buffer-bytes makes more room)";
                 tell(view.summary(&format!("the details of {lost} were lost {more}"), lost));
                 break;

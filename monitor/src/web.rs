@@ -1,27 +1,28 @@
-//! The HTTP endpoint: metrics, health, readiness and a landing page. A port that is taken does not stop the capture: it
-//! is said once which address failed, and tried again until it is free.
+//! The HTTP endpoint, on a thread of its own: whoever asks for metrics, and however often, keeps nothing from being
+//! captured. A port that is taken does not stop the capture either: it is said once which address failed, and tried again
+//! until it is free.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+pub mod config;
+mod connection;
+pub mod pages;
+pub mod settings;
 
-use axum::{
-    Router,
-    extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
-    response::{Html, IntoResponse, Response},
-    routing::get,
+use std::{io, net::SocketAddr, sync::Arc, thread, time::Duration};
+
+use axum::Router;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, oneshot},
+    task::JoinSet,
 };
-use tokio::net::TcpListener;
 
-use crate::{
-    metrics,
-    notice::{Chain, tell},
-};
+use self::{pages::TelemetryPath, settings::Settings};
+use crate::notice::{Chain, tell};
 
-/// Time between two tries to listen.
+/// Time between two tries to listen, or to accept when the system has no room for another connection.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// Where metrics are had.
-const METRICS_PATH: &str = "/metrics";
+/// Connections at a time; more wait.
+const MOST_CONNECTIONS: usize = 64;
 
 /// What the endpoint shows.
 pub trait Source: Send + Sync + 'static {
@@ -31,11 +32,98 @@ pub trait Source: Send + Sync + 'static {
     fn ready(&self) -> Result<(), String>;
 }
 
-/// Serves on one address for as long as it is polled.
-pub async fn serve(address: SocketAddr, source: Arc<dyn Source>) -> io::Result<()> {
+/// Where and how the endpoint is served.
+pub struct Endpoint {
+    /// The addresses.
+    pub listen: Vec<SocketAddr>,
+    /// Where metrics are had.
+    pub path: TelemetryPath,
+    /// How it is protected.
+    pub settings: Arc<Settings>,
+    /// What it shows.
+    pub source: Arc<dyn Source>,
+}
+
+/// The thread that serves the endpoint.
+pub struct Server {
+    thread: thread::JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    /// Starts the thread, which does `first` before anything else.
+    pub fn start(endpoint: Endpoint, first: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new().name("web".to_owned()).spawn(move || {
+            first();
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve_all(endpoint) => {}
+                    _ = stopped => {}
+                }
+            });
+            // A password that is being tried is not waited for.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { thread, stop })
+    }
+
+    /// Ends it, whoever is connected.
+    pub fn stop(self) {
+        // It cannot have stopped by itself.
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
+
+async fn serve_all(endpoint: Endpoint) {
+    let pages = pages::router(&endpoint.path, endpoint.source, Arc::clone(&endpoint.settings));
+    let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut servers: JoinSet<()> = endpoint
+        .listen
+        .into_iter()
+        .map(|address| {
+            let (settings, pages) = (Arc::clone(&endpoint.settings), pages.clone());
+            serve(address, endpoint.path.clone(), settings, pages, Arc::clone(&connections))
+        })
+        .collect();
+    while servers.join_next().await.is_some() {}
+    // Addresses can be none at all.
+    std::future::pending::<()>().await;
+}
+
+async fn serve(
+    address: SocketAddr,
+    path: TelemetryPath,
+    settings: Arc<Settings>,
+    pages: Router,
+    connections: Arc<Semaphore>,
+) {
     let listener = listen(address).await;
-    tell(format_args!("metrics are on http://{}{METRICS_PATH}", listener.local_addr()?));
-    axum::serve(listener, router(source)).await
+    let scheme = if settings.current().tls.is_some() { "https" } else { "http" };
+    let address = listener.local_addr().unwrap_or(address);
+    tell(format_args!("metrics are on {scheme}://{address}{path}"));
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
+        let stream = accept(&listener).await;
+        let serving = connection::serve(stream, Arc::clone(&settings), pages.clone());
+        tokio::spawn(async move {
+            serving.await;
+            drop(permit);
+        });
+    }
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _peer)) => return stream,
+            // Somebody who has gone again; at worst there are no descriptors left.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(_) => tokio::time::sleep(RETRY).await,
+        }
+    }
 }
 
 async fn listen(address: SocketAddr) -> TcpListener {
@@ -46,8 +134,9 @@ async fn listen(address: SocketAddr) -> TcpListener {
             Err(error) => {
                 if told != Some(error.kind()) {
                     tell(format_args!(
-                        "cannot listen on {address}: {error}; capturing goes on, and the address is tried again every \
-                         {} s (--web.listen-address names another)",
+                        "cannot listen on {address}: {}; capturing goes on, and the address is tried again every {} s \
+                         (--web.listen-address names another)",
+                        Chain(&error),
                         RETRY.as_secs()
                     ));
                     told = Some(error.kind());
@@ -55,41 +144,5 @@ async fn listen(address: SocketAddr) -> TcpListener {
                 tokio::time::sleep(RETRY).await;
             }
         }
-    }
-}
-
-fn router(source: Arc<dyn Source>) -> Router {
-    Router::new()
-        .route("/", get(landing))
-        .route(METRICS_PATH, get(show_metrics))
-        .route("/-/healthy", get(async || "resetmon is healthy\n"))
-        .route("/-/ready", get(ready))
-        .with_state(source)
-}
-
-async fn landing() -> Html<String> {
-    Html(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>resetmon</title></head>\n<body>\n\
-         <h1>resetmon {}</h1>\n<p>Who reset your TCP connection, which process it hit, and why.</p>\n\
-         <ul>\n<li><a href=\"{METRICS_PATH}\">Metrics</a></li>\n<li><a href=\"/-/healthy\">Health</a></li>\n\
-         <li><a href=\"/-/ready\">Readiness</a></li>\n</ul>\n</body></html>\n",
-        env!("CARGO_PKG_VERSION")
-    ))
-}
-
-async fn show_metrics(State(source): State<Arc<dyn Source>>) -> Response {
-    match source.metrics() {
-        Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
-        Err(error) => {
-            let message = format!("cannot read the counters: {}\n", Chain(error.as_ref()));
-            (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
-        }
-    }
-}
-
-async fn ready(State(source): State<Arc<dyn Source>>) -> Response {
-    match source.ready() {
-        Ok(()) => "resetmon is ready\n".into_response(),
-        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }
 }

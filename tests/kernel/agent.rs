@@ -77,7 +77,13 @@ fn series_are_there_before_anything_happens() {
     // Seldom enough that nobody else on the host has just had one.
     let seldom = [("reason", reason_label("TCP_KEEPALIVE_TIMEOUT")), ("state", "FIN_WAIT2")];
     assert_eq!(metrics.sum("resetmon_kernel_resets_sent_total", &seldom), 0);
-    assert_eq!(metrics.sum("resetmon_events_lost_total", &[("where", "ring_buffer")]), 0);
+    for place in ["ring_buffer", "rate_limit", "queue", "history", "subscriber"] {
+        assert_eq!(metrics.sum("resetmon_events_lost_total", &[("where", place)]), 0, "{place}");
+    }
+    for direction in ["sent", "received"] {
+        let others = [("workload_kind", "systemd"), ("workload", "other")];
+        assert_eq!(metrics.sum(&format!("resetmon_workload_resets_{direction}_total"), &others), 0);
+    }
     for probe in ["tcp_send_reset", "tcp_receive_reset", "inet_sock_set_state"] {
         assert_eq!(metrics.sum("resetmon_probe_attached", &[("probe", probe)]), 1, "{probe}");
     }

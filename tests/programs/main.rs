@@ -2,10 +2,13 @@
 //! resetmon says of them. One file a program. Needs root, and runs on this machine only: the images of virtual machines
 //! have none of the programs, since other kernels are what they are for.
 
+mod authority;
+mod endpoint;
 mod forking;
 mod haproxy;
 mod nginx;
 mod postgresql;
+mod prometheus;
 mod python_requests;
 mod redis;
 mod stage;

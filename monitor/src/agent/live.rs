@@ -13,10 +13,12 @@ use tokio::{runtime, sync::mpsc};
 
 use crate::{
     hub::Hub,
+    kernel::privilege::DropError,
     losses::{Losses, Place},
     model::ResetEvent,
+    notice::{Chain, tell},
     socket::{
-        self,
+        self, Socket, SocketError,
         routes::{self, Source},
     },
 };
@@ -26,6 +28,20 @@ const QUEUE: usize = 8192;
 
 /// For how long followers are told what they have not read, at the end.
 const PARTING: Duration = Duration::from_millis(200);
+
+/// What the thread works with.
+pub(super) struct Outlet {
+    /// Where events come together with those who follow them.
+    pub(super) hub: Arc<Hub>,
+    /// Where losses are counted.
+    pub(super) losses: Arc<Losses>,
+    /// What the agent knows of itself.
+    pub(super) source: Arc<dyn Source>,
+    /// Where others ask.
+    pub(super) path: PathBuf,
+    /// The first try to listen there.
+    pub(super) socket: Result<Socket, SocketError>,
+}
 
 /// The running thread.
 #[derive(Debug)]
@@ -37,18 +53,19 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Starts it.
+    /// Starts it; it drops its capabilities before it serves anybody.
     pub(super) fn start(
-        path: PathBuf,
-        hub: Arc<Hub>,
-        losses: Arc<Losses>,
-        source: Arc<dyn Source>,
+        outlet: Outlet,
+        drop_capabilities: impl FnOnce() -> Result<(), DropError> + Send + 'static,
     ) -> io::Result<Self> {
+        let (hub, losses) = (Arc::clone(&outlet.hub), Arc::clone(&outlet.losses));
         let (events, queue) = mpsc::channel(QUEUE);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let serving = Arc::clone(&hub);
         let thread = thread::Builder::new().name("socket".to_owned()).spawn(move || {
-            runtime.block_on(serve(path, serving, source, queue));
+            if let Err(error) = drop_capabilities() {
+                tell(Chain(&error));
+            }
+            runtime.block_on(serve(outlet, queue));
         })?;
         Ok(Self { hub, losses, events, thread })
     }
@@ -73,7 +90,8 @@ impl Live {
     }
 }
 
-async fn serve(path: PathBuf, hub: Arc<Hub>, source: Arc<dyn Source>, mut queue: mpsc::Receiver<ResetEvent>) {
+async fn serve(outlet: Outlet, mut queue: mpsc::Receiver<ResetEvent>) {
+    let Outlet { hub, source, path, socket, .. } = outlet;
     let router = routes::router(Arc::clone(&hub), source);
     let distribute = async {
         while let Some(event) = queue.recv().await {
@@ -82,7 +100,7 @@ async fn serve(path: PathBuf, hub: Arc<Hub>, source: Arc<dyn Source>, mut queue:
     };
     tokio::select! {
         () = distribute => {}
-        () = socket::serve(&path, router) => {}
+        () = socket::serve(&path, socket, router) => {}
     }
     let followed = hub.followers() > 0;
     hub.end();

@@ -42,7 +42,7 @@ pub(super) async fn run(
     shutdown: &mut Shutdown,
 ) -> Result<Live, KernelError> {
     let mut seen = Observations::default();
-    let lost_before = capture.counters().read()?.lost;
+    let lost_before = capture.counters().read()?.lost();
     let at_start = namespaces::snapshot(procfs);
     let end = Instant::now() + window;
     let self_test = match play().await {
@@ -59,7 +59,7 @@ pub(super) async fn run(
     }
     let at_end = namespaces::snapshot(procfs);
     seen.observe(capture, Instant::now() + SETTLE, None).await?;
-    let lost = capture.counters().read()?.lost.saturating_sub(lost_before);
+    let lost = capture.counters().read()?.lost().saturating_sub(lost_before);
 
     let reconciliation = match (at_start, at_end) {
         _ if seen.witnessed.len() >= MOST_WITNESSED => {

@@ -12,7 +12,7 @@ use resetmon_common::layout::{
     REMEMBERED_REFUSED, Receipt, STATES, received_index, sent_index,
 };
 
-use super::error::KernelError;
+use super::{error::KernelError, program::ProgramFigures};
 use crate::model::TcpState;
 
 type CounterMap = PerCpuArray<MapData, u64>;
@@ -44,18 +44,11 @@ impl Remembered {
 }
 
 /// Descriptors of the programs that count. The kernel skips a program that interrupts itself on the same CPU (a softirq
-/// in process context) and says how often it did so (`recursion_misses`, 5.12 and later; before, it skips none).
+/// in process context) and says how often it did so (5.12 and later; before, it skips none).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Missed {
     pub(super) tcp_send_reset: RawFd,
     pub(super) tcp_receive_reset: RawFd,
-}
-
-/// How often the kernel skipped a program of this process; 0 where it does not tell.
-fn misses(program: RawFd) -> u64 {
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{program}")).unwrap_or_default();
-    let line = info.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
-    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 #[derive(Default)]
@@ -71,8 +64,10 @@ pub struct Counts {
     pub sent: Vec<SentCount>,
     /// Resets received, by state; those that never happened are left out.
     pub received: Vec<(Option<TcpState>, u64)>,
-    /// Events that found no room in the ring buffer, or whose program the kernel skipped.
-    pub lost: u64,
+    /// Resets sent whose event found no room in the ring buffer, or whose program the kernel skipped.
+    pub lost_sent: u64,
+    /// Resets received, likewise.
+    pub lost_received: u64,
     /// Resets sent whose program the kernel skipped: nothing is known of them but that they happened.
     pub missed_sent: u64,
     /// Calls of `tcp_receive_reset` whose program the kernel skipped, likewise.
@@ -114,6 +109,11 @@ impl Counts {
         let received: u64 = self.received.iter().map(|(_, count)| count).sum();
         sent + received + self.missed_sent + self.missed_received
     }
+
+    /// Resets that are counted and of which there is no event.
+    pub fn lost(&self) -> u64 {
+        self.lost_sent + self.lost_received
+    }
 }
 
 impl Counters {
@@ -132,11 +132,13 @@ impl Counters {
     pub fn read(&self) -> Result<Counts, KernelError> {
         let (missed_sent, missed_received) =
             (misses(self.missed.tcp_send_reset), misses(self.missed.tcp_receive_reset));
+        let lost = |slot| sum(&self.lost, MAP_LOST, slot);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Counts {
             received: self.read_received(&mut told)?,
             sent: self.read_sent()?,
-            lost: self.read_lost(&mut told)? + missed_sent + missed_received,
+            lost_sent: lost(LOST_SENT)? + missed_sent,
+            lost_received: self.read_lost_received(&mut told)? + missed_received,
             missed_sent,
             missed_received,
             ignored: self.read_ignored()?,
@@ -180,12 +182,16 @@ impl Counters {
         Ok(counts)
     }
 
-    fn read_lost(&self, told: &mut Told) -> Result<u64, KernelError> {
+    fn read_lost_received(&self, told: &mut Told) -> Result<u64, KernelError> {
         let read = |slot| sum(&self.lost, MAP_LOST, slot);
         let received = read(LOST_RECEIVED)?;
         told.lost_received = told.lost_received.max(received.saturating_sub(read(LOST_REFUTED)?));
-        Ok(read(LOST_SENT)? + told.lost_received)
+        Ok(told.lost_received)
     }
+}
+
+fn misses(program: RawFd) -> u64 {
+    ProgramFigures::read(program).recursion_misses
 }
 
 fn sum(map: &CounterMap, name: &'static str, slot: u32) -> Result<u64, KernelError> {

@@ -93,6 +93,9 @@ pub enum KernelError {
     /// Reading events failed.
     #[error("cannot wait for events of the ring buffer")]
     Events(#[source] io::Error),
+    /// The kernel does not measure what programs cost.
+    #[error("the kernel does not measure what BPF programs cost, which needs 5.8 and CAP_SYS_ADMIN")]
+    Measure(#[source] aya::sys::SyscallError),
     /// A clock cannot be read.
     #[error("cannot read the system's clocks")]
     Clock(#[source] io::Error),
@@ -138,7 +141,12 @@ impl KernelError {
                 return Some(format!("give a power of two that is at least one page, {page} bytes"));
             }
             Self::Procfs { .. } => "mount procfs there, or name the place where it is with --path.procfs",
-            Self::Attach { .. } | Self::Object(_) | Self::Map { .. } | Self::Events(_) | Self::Clock(_) => {
+            Self::Attach { .. }
+            | Self::Object(_)
+            | Self::Map { .. }
+            | Self::Events(_)
+            | Self::Measure(_)
+            | Self::Clock(_) => {
                 return None;
             }
         };

@@ -78,7 +78,16 @@ pub struct Capabilities(CapabilitySet);
 impl Capabilities {
     /// The effective ones in the text of `/proc/PID/status`.
     pub fn effective_in(status: &str) -> Option<Self> {
-        let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+        Self::in_line(status, "CapEff:")
+    }
+
+    /// The permitted ones in it.
+    fn permitted_in(status: &str) -> Option<Self> {
+        Self::in_line(status, "CapPrm:")
+    }
+
+    fn in_line(status: &str, name: &str) -> Option<Self> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         u64::from_str_radix(line.trim(), 16).ok().map(CapabilitySet::from_bits_retain).map(Self)
     }
 
@@ -172,12 +181,12 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// Why capabilities were not dropped; the process keeps those that it had.
+/// Why capabilities were not dropped, or not of every thread.
 #[derive(Debug, thiserror::Error)]
 pub enum DropError {
-    /// They belong to a thread, and others would keep theirs.
-    #[error("cannot drop capabilities of {0} threads at once")]
-    Threads(usize),
+    /// They belong to a thread, and another one would keep some that are dropped here.
+    #[error("cannot drop the capabilities of other threads")]
+    Threads,
     /// The system refuses.
     #[error("cannot {operation}")]
     Refused {
@@ -198,14 +207,40 @@ fn refused(operation: &'static str) -> impl Fn(rustix::io::Errno) -> DropError {
 /// permitted, so the trial takes nothing away.
 ///
 /// Capabilities belong to a thread and are inherited by those that it starts. So this is to be called while there is
-/// only one: with tokio's current-thread runtime, before anything blocking was spawned. Children get no capabilities;
-/// none of resetmon's needs one.
+/// only one, or once the others have dropped as many (`drop_in_thread`). Children get no capabilities; none of
+/// resetmon's needs one.
 pub fn drop_after_attach(later: Later, works: impl Fn() -> bool) -> Result<Dropped, DropError> {
-    let threads = fs::read_dir("/proc/self/task").map(Iterator::count);
-    match threads.map_err(|source| DropError::Refused { operation: "count the threads", source })? {
-        1 => {}
-        threads => return Err(DropError::Threads(threads)),
+    let kept = drop_but_what_is_needed(later, works)?;
+    let reading = |source| DropError::Refused { operation: "look at the other threads", source };
+    if others_have_no_more_than(kept).map_err(reading)? {
+        Ok(Dropped { kept: names(kept) })
+    } else {
+        Err(DropError::Threads)
     }
+}
+
+/// The same for a thread that was started after the first drop and has less to do than the one that started it.
+pub fn drop_in_thread(later: Later, works: impl Fn() -> bool) -> Result<(), DropError> {
+    drop_but_what_is_needed(later, works).map(|_kept| ())
+}
+
+/// Whether no thread of this process is permitted more than these.
+fn others_have_no_more_than(kept: Capabilities) -> io::Result<bool> {
+    for thread in fs::read_dir("/proc/self/task")? {
+        let status = match fs::read_to_string(thread?.path().join("status")) {
+            Ok(status) => status,
+            // It has ended meanwhile.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => continue,
+            Err(error) => return Err(error),
+        };
+        if Capabilities::permitted_in(&status).is_none_or(|permitted| !kept.0.contains(permitted.0)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn drop_but_what_is_needed(later: Later, works: impl Fn() -> bool) -> Result<Capabilities, DropError> {
     let before = capabilities(None).map_err(refused("read the own capabilities"))?;
     let kept = choose(Capabilities(before.permitted), later, |try_with| {
         let effective = try_with.0 & before.effective;
@@ -226,7 +261,7 @@ pub fn drop_after_attach(later: Later, works: impl Fn() -> bool) -> Result<Dropp
         inheritable: CapabilitySet::empty(),
     };
     set_capabilities(None, after).map_err(refused("drop capabilities"))?;
-    Ok(Dropped { kept: names(kept) })
+    Ok(kept)
 }
 
 /// The capabilities to keep: the fewest with which everything works, if that can be told.

@@ -20,6 +20,7 @@ use resetmon_common::layout::{
 
 use super::{
     btf::BtfReader,
+    costs::Programs,
     counters::{Counters, Missed, Remembered},
     error::KernelError,
     events::EventStream,
@@ -167,6 +168,15 @@ impl Probes {
             members.map_err(|source| KernelError::Map { name: MAP_TREE, source })?,
             lost.map_err(|source| KernelError::Map { name: MAP_TREE_LOST, source })?,
         ))
+    }
+
+    /// The programs that are loaded.
+    pub fn programs(&self) -> Programs {
+        let loaded = self.ebpf.programs().filter_map(|(name, program)| {
+            let descriptor = program.fd().ok()?.as_fd().try_clone_to_owned().ok()?;
+            Some((name.to_owned(), descriptor))
+        });
+        Programs { loaded: loaded.collect() }
     }
 
     /// Descriptor of a loaded program, which lives as long as this.

@@ -1,16 +1,19 @@
-//! What was concluded about resets: causes, errors that applications were told, how owners are known, ages and idle times.
-//! Counted as events come, so lost ones lack; of the causes the rest of the kernel's own count is `undiagnosed`.
+//! What was concluded about resets: causes, errors that applications were told, how owners are known, workloads, ages and
+//! idle times. Counted as events come, so lost ones lack; among the causes these are `undiagnosed`.
+
+use std::time::Duration;
 
 use prometheus::{Histogram, HistogramOpts, Registry};
 
-use super::{MetricsError, counter};
+use super::{MetricsError, counter, workloads::Workloads};
 use crate::{
     cause::Cause,
     kernel::counters::Counts,
     model::{Direction, Errno, ResetEvent, process::OwnerFrom},
 };
 
-/// Label value of resets whose event was lost, or has not come yet.
+/// Label value of resets whose event was lost. One that is still on its way is not counted anywhere here: it would have to
+/// be taken back when it arrives, and no counter may go back.
 const UNDIAGNOSED: &str = "undiagnosed";
 
 /// Seconds from the handshake to the reset.
@@ -26,6 +29,7 @@ pub struct Diagnosed {
     received: [u64; Cause::ALL.len()],
     errors: [u64; Errno::ALL.len()],
     owners: [u64; OwnerFrom::ALL.len()],
+    workloads: Workloads,
     ages: Histogram,
     idle_times: Histogram,
 }
@@ -41,6 +45,7 @@ impl Diagnosed {
             received: [0; Cause::ALL.len()],
             errors: [0; Errno::ALL.len()],
             owners: [0; OwnerFrom::ALL.len()],
+            workloads: Workloads::new(),
             ages: histogram(
                 "resetmon_reset_connection_age_seconds",
                 "How long connections had been established when they were reset.",
@@ -54,8 +59,8 @@ impl Diagnosed {
         })
     }
 
-    /// Counts an event.
-    pub fn add(&mut self, event: &ResetEvent) {
+    /// Counts an event. The time is since any moment, always the same one.
+    pub fn add(&mut self, event: &ResetEvent, now: Duration) {
         if let Some(diagnosis) = &event.diagnosis {
             let causes = match event.direction {
                 Direction::Sent => &mut self.sent,
@@ -67,8 +72,9 @@ impl Diagnosed {
             self.errors[errno as usize] += 1;
         }
         self.owners[event.owner_from as usize] += 1;
+        self.workloads.add(event, now);
         if let Some(connection) = &event.connection {
-            let observe = |histogram: &Histogram, time: Option<std::time::Duration>| {
+            let observe = |histogram: &Histogram, time: Option<Duration>| {
                 time.inspect(|time| histogram.observe(time.as_secs_f64()));
             };
             observe(&self.ages, connection.age);
@@ -76,21 +82,24 @@ impl Diagnosed {
         }
     }
 
-    /// Exports everything. The kernel's counts must not be older than this: what has been concluded has been counted.
+    /// Ends the series of what has not occurred for long.
+    pub fn free_idle(&mut self, now: Duration) {
+        self.workloads.free_idle(now);
+    }
+
+    /// Exports everything.
     pub(super) fn register(&self, registry: &Registry, counts: &Counts) -> Result<(), MetricsError> {
-        let sent: u64 = counts.sent.iter().map(|sent| sent.count).sum();
-        let received: u64 = counts.received.iter().map(|(_, count)| count).sum();
         causes(
             registry,
             "resetmon_resets_sent_total",
             "TCP resets that this host sent, by cause (undiagnosed: without an event).",
-            (Direction::Sent, &self.sent, sent + counts.missed_sent),
+            (Direction::Sent, &self.sent, counts.lost_sent),
         )?;
         causes(
             registry,
             "resetmon_resets_received_total",
             "TCP resets that reached a local socket, by cause (undiagnosed: without an event).",
-            (Direction::Received, &self.received, received + counts.missed_received),
+            (Direction::Received, &self.received, counts.lost_received),
         )?;
         let errors = counter(
             registry,
@@ -110,30 +119,30 @@ impl Diagnosed {
         for (owner_from, count) in OwnerFrom::ALL.iter().zip(self.owners) {
             owners.with_label_values(&[owner_from.as_str()]).inc_by(count);
         }
+        self.workloads.register(registry)?;
         registry.register(Box::new(self.ages.clone()))?;
         registry.register(Box::new(self.idle_times.clone()))
     }
 }
 
-/// The causes of one direction, whose sum is the kernel's own count.
+/// The causes of one direction. Their sum is the kernel's own count of a moment ago: as long as an event takes.
 fn causes(
     registry: &Registry,
     name: &str,
     help: &str,
-    (direction, counts, total): (Direction, &[u64], u64),
+    (direction, counts, lost): (Direction, &[u64], u64),
 ) -> Result<(), MetricsError> {
     let resets = counter(registry, name, help, &["cause"])?;
     for (cause, count) in Cause::ALL.iter().zip(counts).filter(|(cause, _)| cause.fits(direction)) {
         resets.with_label_values(&[cause.as_str()]).inc_by(*count);
     }
-    let diagnosed: u64 = counts.iter().sum();
-    resets.with_label_values(&[UNDIAGNOSED]).inc_by(total.saturating_sub(diagnosed));
+    resets.with_label_values(&[UNDIAGNOSED]).inc_by(lost);
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
 
     use prometheus::{Encoder as _, TextEncoder};
 
@@ -187,19 +196,22 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_of_the_causes_is_the_kernels_count() {
+    fn what_was_lost_is_undiagnosed_and_what_is_on_its_way_is_not() {
         let mut diagnosed = Diagnosed::new().expect("metrics");
-        diagnosed.add(&event(Direction::Sent, Cause::CloseUnread));
-        diagnosed.add(&event(Direction::Sent, Cause::CloseUnread));
-        diagnosed.add(&event(Direction::Received, Cause::CloseUnread));
-        let before = diagnosed.clone();
-        diagnosed.add(&event(Direction::Received, Cause::Unknown));
+        let mut add = |direction, cause| diagnosed.add(&event(direction, cause), Duration::ZERO);
+        add(Direction::Sent, Cause::CloseUnread);
+        add(Direction::Sent, Cause::CloseUnread);
+        add(Direction::Received, Cause::CloseUnread);
+        add(Direction::Received, Cause::Unknown);
+        // Of the five that were received one is still on its way.
         let sent = SentCount { reason: CountedReason::Unavailable, state: None, count: 4 };
         let counts = Counts {
             sent: vec![sent],
-            received: vec![(Some(TcpState::Established), 5)],
+            received: vec![(Some(TcpState::Established), 3)],
             missed_sent: 1,
             missed_received: 2,
+            lost_sent: 3,
+            lost_received: 2,
             ..Counts::default()
         };
         let now = text(&diagnosed, &counts);
@@ -207,8 +219,7 @@ mod tests {
         check(&now, r#"resetmon_resets_sent_total{cause="undiagnosed"} 3"#);
         check(&now, r#"resetmon_resets_received_total{cause="close_unread"} 1"#);
         check(&now, r#"resetmon_resets_received_total{cause="unknown"} 1"#);
-        check(&now, r#"resetmon_resets_received_total{cause="undiagnosed"} 5"#);
-        check(&text(&before, &counts), r#"resetmon_resets_received_total{cause="undiagnosed"} 6"#);
+        check(&now, r#"resetmon_resets_received_total{cause="undiagnosed"} 2"#);
     }
 
     #[test]
@@ -219,12 +230,13 @@ mod tests {
             idle: Some(Duration::from_mins(1)),
             ..Connection::default()
         };
-        diagnosed.add(&ResetEvent {
+        let event = ResetEvent {
             errno: Some(Errno::BrokenPipe),
             owner_from: OwnerFrom::Accept,
             connection: Some(connection),
             ..event(Direction::Received, Cause::PeerIdleTimeout)
-        });
+        };
+        diagnosed.add(&event, Duration::ZERO);
         let text = text(&diagnosed, &Counts::default());
         check(&text, r#"resetmon_errors_delivered_total{errno="EPIPE"} 1"#);
         check(&text, r#"resetmon_attributions_total{owner_from="accept"} 1"#);

@@ -1,20 +1,17 @@
-//! What tests and benchmarks need beyond the build: programs they drive, clippy for the BPF side, promtool, virtual machines.
+//! What tests and benchmarks need beyond the build: programs they drive, clippy for the BPF side, virtual machines.
 //!
 //! Deliberately lacks anything that leaves a service running.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::apt::Apt;
 use super::probe::{Channel, Compiler};
 use crate::process::{self, program, say};
 
-/// Traffic, network namespaces, firewall rules.
-const DRIVEN_BY_TESTS: [&str; 4] = ["python3", "python3-requests", "iproute2", "nftables"];
+/// Traffic, network namespaces, firewall rules, a client of the agent's endpoint and certificates for both.
+const DRIVEN_BY_TESTS: [&str; 6] = ["python3", "python3-requests", "iproute2", "nftables", "curl", "openssl"];
 /// Servers that tests run by themselves, each with the name of its service.
-const SERVERS: [&str; 4] = ["nginx", "haproxy", "postgresql", "redis-server"];
+const SERVERS: [&str; 5] = ["nginx", "haproxy", "postgresql", "redis-server", "prometheus"];
 /// Traffic, network namespaces, and what other tools show.
 const DRIVEN_BY_BENCHMARKS: [&str; 4] = ["python3", "iproute2", "util-linux", "bpftrace"];
 /// Other kernels: an emulator, what is in the guest, Debian's keys, and what Debian compresses modules with.
@@ -24,8 +21,6 @@ const FOR_VIRTUAL_MACHINES: [&str; 5] =
 const FOR_AARCH64: [&str; 3] = ["qemu-system-arm", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"];
 const AARCH64: &str = "aarch64-unknown-linux-gnu";
 const DEBIAN_CLIPPY: &str = "rust-web-clippy";
-/// Debian only has promtool inside its server package.
-const PROMTOOL: &str = "/usr/local/bin/promtool";
 
 pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
     if compiler.channel == Channel::Nightly {
@@ -33,8 +28,8 @@ pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
     }
     if !apt.exists {
         say(
-            "tests: no apt-get; they need python3 with requests, ip, nft, nginx, HAProxy, PostgreSQL and Redis where \
-             Debian has them, QEMU and, for one of them, promtool",
+            "tests: no apt-get; they need python3 with requests, ip, nft, curl, openssl, nginx, HAProxy, PostgreSQL, Redis \
+             and Prometheus where Debian has them, and QEMU",
         );
         return Ok(());
     }
@@ -43,8 +38,7 @@ pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
         packages.push(DEBIAN_CLIPPY);
     }
     apt.install(&packages)?;
-    apt.install_without_starting(&SERVERS)?;
-    promtool(apt)
+    apt.install_without_starting(&SERVERS)
 }
 
 /// What it takes to build for aarch64 and to emulate it.
@@ -89,40 +83,4 @@ fn nightly_clippy(nightly: &Compiler, apt: &Apt) -> Result<()> {
     apt.need_network("clippy for nightly")?;
     say("clippy: adding the component to nightly");
     process::run_quietly(program("rustup").args(["component", "add", "clippy", "--toolchain", "nightly"]))
-}
-
-/// Takes promtool alone out of Debian's package: installing the package starts a server on a machine with
-/// systemd, and pulls in a dozen packages for its pages.
-fn promtool(apt: &mut Apt) -> Result<()> {
-    let installed = Path::new(PROMTOOL).is_file().then(|| PathBuf::from(PROMTOOL));
-    if let Some(found) = process::find_in_path("promtool").or(installed) {
-        say(&format!("promtool: {}", found.display()));
-        return Ok(());
-    }
-    apt.need_network("promtool")?;
-    say(&format!("promtool: taking it out of Debian's package prometheus, to {PROMTOOL}"));
-    apt.update();
-    let folder = process::target_dir()?.join("promtool");
-    let unpacked = folder.join("unpacked");
-    if folder.exists() {
-        // Left by a run that failed half-way, perhaps with an older package.
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    fs::create_dir_all(&unpacked).with_context(|| format!("cannot create {}", folder.display()))?;
-    process::run_quietly(program("apt-get").args(["-qq", "download", "prometheus"]).current_dir(&folder))?;
-    let package = only_package(&folder)?;
-    process::run_quietly(program("dpkg-deb").arg("--extract").args([&package, &unpacked]))?;
-    let tool = unpacked.join("usr/bin/promtool");
-    let tool = tool.to_str().context("the target folder's path is not UTF-8")?;
-    process::run_quietly(&mut apt.root().command(&["install", "-m", "755", tool, PROMTOOL])?)?;
-    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
-}
-
-fn only_package(folder: &Path) -> Result<PathBuf> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .context("apt-get downloaded no package")
 }
