@@ -13,6 +13,10 @@ use tokio::task::JoinSet;
 use crate::{
     capture::Capture,
     config::AgentConfig,
+    history::{
+        HistoryOptions,
+        recorder::{Recorder, Watcher},
+    },
     kernel::{
         counters::Counters,
         error::KernelError,
@@ -40,11 +44,12 @@ pub enum AgentError {
 }
 
 /// Runs until a signal or an error ends it.
-pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), AgentError> {
+pub async fn run(config: &AgentConfig, host: &Arc<str>, shutdown: &mut Shutdown) -> Result<(), AgentError> {
     let mut capture = Capture::start(&config.capture)?;
     tell_probes(capture.probes().statuses());
     drop_capabilities(&capture, &config.listen);
-    let state = Arc::new(AgentState::new(&capture)?);
+    let history = config.history.as_ref().and_then(|options| record(options, host));
+    let state = Arc::new(AgentState::new(&capture, history.as_ref().map(Recorder::watcher))?);
 
     let mut servers = JoinSet::new();
     for address in config.listen.iter().copied() {
@@ -56,12 +61,34 @@ pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), Ag
         });
     }
     let ended = tokio::select! {
-        error = pump(&mut capture, &state, &config.listen) => Err(error),
+        error = pump(&mut capture, &state, history.as_ref(), &config.listen) => Err(error),
         () = shutdown.requested() => Ok(()),
     };
     state.capturing.store(false, Ordering::Relaxed);
+    let mut last = Vec::new();
+    capture.finish(&mut last);
+    state.pass_on(&mut last, history.as_ref());
     servers.shutdown().await;
+    if history.is_some_and(|history| !history.finish()) {
+        tell("the disk is too slow to write the last resets to the history");
+    }
     Ok(ended?)
+}
+
+/// Begins the history, once capabilities are dropped: the thread that writes it needs none.
+fn record(options: &HistoryOptions, host: &Arc<str>) -> Option<Recorder> {
+    let without_capabilities = || {
+        if let Err(error) = privilege::drop_all() {
+            tell(Chain(&error));
+        }
+    };
+    match Recorder::start(options.clone(), Arc::clone(host), without_capabilities, |message| tell(message)) {
+        Ok(recorder) => Some(recorder),
+        Err(error) => {
+            tell(format_args!("cannot start the thread that writes the history, so there is none: {error}"));
+            None
+        }
+    }
 }
 
 /// Gives up what is needed no longer: most once the probes are attached, the rest when none waits any more. An agent that cannot is no worse than one that does not try.
@@ -79,15 +106,19 @@ fn drop_capabilities(capture: &Capture, listen: &[SocketAddr]) {
 }
 
 /// Moves events until the capture fails.
-async fn pump(capture: &mut Capture, state: &AgentState, listen: &[SocketAddr]) -> KernelError {
+async fn pump(
+    capture: &mut Capture,
+    state: &AgentState,
+    history: Option<&Recorder>,
+    listen: &[SocketAddr],
+) -> KernelError {
     let mut events = Vec::new();
     let mut waited = capture.probes().is_waiting();
     loop {
         if let Err(error) = capture.next(&mut events).await {
             return error;
         }
-        state.count(&events);
-        events.clear();
+        state.pass_on(&mut events, history);
         state.follow_probes(capture.probes().statuses());
         if waited && !capture.probes().is_waiting() {
             waited = false;
@@ -105,19 +136,21 @@ struct AgentState {
     drop_reasons: ReasonNames,
     probes: Mutex<Vec<ProbeStatus>>,
     diagnosed: Mutex<Diagnosed>,
+    history: Option<Watcher>,
     events_received: AtomicU64,
     lookups_skipped: AtomicU64,
     capturing: AtomicBool,
 }
 
 impl AgentState {
-    fn new(capture: &Capture) -> Result<Self, MetricsError> {
+    fn new(capture: &Capture, history: Option<Watcher>) -> Result<Self, MetricsError> {
         Ok(Self {
             counters: capture.counters(),
             reasons: capture.probes().layout().reasons.clone(),
             drop_reasons: capture.probes().layout().drop_reasons.clone(),
             probes: Mutex::new(capture.probes().statuses().to_vec()),
             diagnosed: Mutex::new(Diagnosed::new()?),
+            history,
             events_received: AtomicU64::new(0),
             lookups_skipped: AtomicU64::new(0),
             capturing: AtomicBool::new(true),
@@ -126,6 +159,15 @@ impl AgentState {
 }
 
 impl AgentState {
+    /// Counts events, then leaves them to the history.
+    fn pass_on(&self, events: &mut Vec<ResetEvent>, history: Option<&Recorder>) {
+        self.count(events);
+        match history {
+            Some(history) => history.record(events.drain(..)),
+            None => events.clear(),
+        }
+    }
+
     fn count(&self, events: &[ResetEvent]) {
         let mut diagnosed = self.diagnosed.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events {
@@ -164,6 +206,7 @@ impl Source for AgentState {
             lookups_skipped: self.lookups_skipped.load(Ordering::Relaxed),
             drop_reasons: &self.drop_reasons,
             probes: &probes,
+            history: self.history.as_ref().map(Watcher::status),
             process: ProcessMetrics::read().ok(),
         };
         Ok(metrics::encode(&sample)?)

@@ -3,10 +3,13 @@
 
 pub mod diagnosed;
 
+mod history;
+
 use prometheus::{Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use self::diagnosed::Diagnosed;
 use crate::{
+    history::recorder::Status,
     kernel::{
         counters::{CountedReason, Counts},
         status::ProbeStatus,
@@ -51,6 +54,8 @@ pub struct Sample<'a> {
     pub drop_reasons: &'a ReasonNames,
     /// What became of the probes.
     pub probes: &'a [ProbeStatus],
+    /// How the history is; `None` without one.
+    pub history: Option<Status>,
     /// This process; `None` when procfs cannot be read.
     pub process: Option<ProcessMetrics>,
 }
@@ -71,6 +76,9 @@ pub fn encode(sample: &Sample<'_>) -> Result<Vec<u8>, MetricsError> {
     probes(&registry, sample.probes)?;
     if sample.probes.iter().any(|status| status.name == IGNORED_PROBE && status.is_attached()) {
         ignored(&registry, sample)?;
+    }
+    if let Some(status) = &sample.history {
+        history::register(&registry, status)?;
     }
     if let Some(process) = &sample.process {
         process.register(&registry)?;
@@ -143,6 +151,7 @@ fn events(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsError> 
         &["where"],
     )?;
     lost.with_label_values(&["ring_buffer"]).inc_by(sample.counts.lost);
+    lost.with_label_values(&["history"]).inc_by(sample.history.as_ref().map_or(0, |history| history.lost));
     Ok(())
 }
 
@@ -297,7 +306,7 @@ fn known_senders(names: &ReasonNames) -> impl Iterator<Item = (&'static str, &'s
 
 #[cfg(test)]
 mod tests {
-    use super::{Diagnosed, Sample, encode};
+    use super::{Diagnosed, Sample, Status, encode};
     use crate::{
         kernel::{
             counters::{CountedReason, Counts, SentCount},
@@ -324,6 +333,7 @@ mod tests {
             events_received: 7,
             lookups_skipped: 3,
             probes: &probes,
+            history: Some(Status { capacity: 16_384, ..Status::default() }),
             process: None,
         };
         String::from_utf8(encode(&sample).expect("metrics")).expect("UTF-8")
@@ -344,6 +354,10 @@ mod tests {
         );
         check(&text, r#"resetmon_kernel_resets_received_total{state="SYN_SENT"} 0"#);
         check(&text, r#"resetmon_events_lost_total{where="ring_buffer"} 0"#);
+        check(&text, r#"resetmon_events_lost_total{where="history"} 0"#);
+        check(&text, r#"resetmon_history_faults_total{kind="full"} 0"#);
+        check(&text, r"resetmon_history_events_written_total 0");
+        check(&text, r"resetmon_history_queue_capacity 16384");
         check(&text, r"resetmon_events_received_total 7");
         check(&text, r"resetmon_closed_sockets_forgotten_total 0");
         check(&text, r"resetmon_holder_lookups_skipped_total 3");

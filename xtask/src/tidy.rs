@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::process::say;
 
 /// The modules of `monitor/src` that neither do I/O nor read a clock, with what is in their folders.
-const PURE_MODULES: [&str; 11] = [
+const PURE_MODULES: [&str; 12] = [
     "model",
     "reason",
     "cause",
@@ -25,6 +25,7 @@ const PURE_MODULES: [&str; 11] = [
     "owner",
     "workload",
     "filter",
+    "time_spec",
 ];
 
 /// What a pure module has no use for.

@@ -77,6 +77,15 @@ impl ProcessName {
     }
 }
 
+impl ProcessName {
+    /// Every name under which such a process is shown.
+    pub fn shown(&self) -> Vec<String> {
+        let kept = &self.0[..self.0.floor_char_boundary(COMM_LENGTH)];
+        let names = [self.0.clone(), kept.to_owned(), format!("{kept}{}", char::REPLACEMENT_CHARACTER)];
+        names.into_iter().filter(|name| self.is_of(name)).collect()
+    }
+}
+
 impl FromStr for ProcessName {
     type Err = ValueError;
 
@@ -97,6 +106,13 @@ impl UnitName {
     }
 }
 
+impl UnitName {
+    /// As it is compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for UnitName {
     type Err = ValueError;
 
@@ -111,6 +127,13 @@ impl ContainerName {
         let is_unit = matches!(workload.kind, WorkloadKind::Systemd | WorkloadKind::User);
         let has_id = workload.container_id.as_ref().is_some_and(|id| id.starts_with(&self.0));
         has_id || (!is_unit && workload.name.as_deref() == Some(&self.0))
+    }
+}
+
+impl ContainerName {
+    /// As it is compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -134,6 +157,13 @@ impl WorkloadName {
     }
 }
 
+impl WorkloadName {
+    /// As it is compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for WorkloadName {
     type Err = ValueError;
 
@@ -153,6 +183,20 @@ impl ReasonName {
             Reason::Named(name) => without_prefixes(name).eq_ignore_ascii_case(&self.0),
             Reason::Unknown(number) => self.0.parse() == Ok(*number),
         }
+    }
+}
+
+impl ReasonName {
+    /// Every name of the kernel that it stands for, in capitals.
+    pub fn names(&self) -> Vec<String> {
+        let prefixed =
+            ["", "TCP_", "SK_RST_REASON_", "SK_RST_REASON_TCP_"].map(|prefix| format!("{prefix}{}", self.0));
+        prefixed.into_iter().filter(|name| without_prefixes(name) == self.0).collect()
+    }
+
+    /// The number that it stands for.
+    pub fn number(&self) -> Option<u32> {
+        self.0.parse().ok()
     }
 }
 

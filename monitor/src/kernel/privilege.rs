@@ -6,7 +6,7 @@ use std::{fmt, fs, io};
 
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
-    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+    gettid, remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
 /// A capability that resetmon has a use for.
@@ -176,7 +176,7 @@ impl fmt::Display for Dropped {
 #[derive(Debug, thiserror::Error)]
 pub enum DropError {
     /// They belong to a thread, and others would keep theirs.
-    #[error("cannot drop capabilities of {0} threads at once")]
+    #[error("cannot drop capabilities of other threads, of which {0} have some")]
     Threads(usize),
     /// The system refuses.
     #[error("cannot {operation}")]
@@ -197,13 +197,12 @@ fn refused(operation: &'static str) -> impl Fn(rustix::io::Errno) -> DropError {
 /// nothing but trying tells. A capability that is cleared in the effective set can be raised again as long as it is
 /// permitted, so the trial takes nothing away.
 ///
-/// Capabilities belong to a thread and are inherited by those that it starts. So this is to be called while there is
-/// only one: with tokio's current-thread runtime, before anything blocking was spawned. Children get no capabilities;
+/// Capabilities belong to a thread and are inherited by those that it starts. So this is to be called while no other one
+/// has any: with tokio's current-thread runtime, and threads that have called [`drop_all`]. Children get no capabilities;
 /// none of resetmon's needs one.
 pub fn drop_after_attach(later: Later, works: impl Fn() -> bool) -> Result<Dropped, DropError> {
-    let threads = fs::read_dir("/proc/self/task").map(Iterator::count);
-    match threads.map_err(|source| DropError::Refused { operation: "count the threads", source })? {
-        1 => {}
+    match capable_others().map_err(|source| DropError::Refused { operation: "list the threads", source })? {
+        0 => {}
         threads => return Err(DropError::Threads(threads)),
     }
     let before = capabilities(None).map_err(refused("read the own capabilities"))?;
@@ -216,6 +215,17 @@ pub fn drop_after_attach(later: Later, works: impl Fn() -> bool) -> Result<Dropp
     })
     .map_err(refused("try with fewer capabilities"))?;
 
+    keep_only(kept, before)?;
+    Ok(Dropped { kept: names(kept) })
+}
+
+/// Drops every capability of the calling thread, for good.
+pub fn drop_all() -> Result<(), DropError> {
+    let before = capabilities(None).map_err(refused("read the own capabilities"))?;
+    keep_only(Capabilities::of(&[]), before)
+}
+
+fn keep_only(kept: Capabilities, before: CapabilitySets) -> Result<(), DropError> {
     set_no_new_privs(true).map_err(refused("forbid new privileges"))?;
     // Before 4.3 there is no ambient set.
     let _ = clear_ambient_capability_set();
@@ -225,8 +235,26 @@ pub fn drop_after_attach(later: Later, works: impl Fn() -> bool) -> Result<Dropp
         permitted: kept.0,
         inheritable: CapabilitySet::empty(),
     };
-    set_capabilities(None, after).map_err(refused("drop capabilities"))?;
-    Ok(Dropped { kept: names(kept) })
+    set_capabilities(None, after).map_err(refused("drop capabilities"))
+}
+
+/// How many other threads of this process have capabilities.
+fn capable_others() -> io::Result<usize> {
+    let own = gettid().as_raw_pid().to_string();
+    let mut count = 0;
+    for task in fs::read_dir("/proc/self/task")? {
+        let task = task?;
+        if task.file_name() == *own {
+            continue;
+        }
+        // One that has just ended has none.
+        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        let permitted = status.lines().find_map(|line| line.strip_prefix("CapPrm:"));
+        count += usize::from(
+            permitted.is_some_and(|permitted| permitted.trim().bytes().any(|digit| digit != b'0')),
+        );
+    }
+    Ok(count)
 }
 
 /// The capabilities to keep: the fewest with which everything works, if that can be told.
