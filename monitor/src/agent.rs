@@ -12,6 +12,7 @@ use self::{
 use crate::{
     capture::Capture,
     config::AgentConfig,
+    history::{HistoryOptions, recorder::Recorder},
     hub::Hub,
     kernel::{
         costs::Measurement,
@@ -21,6 +22,7 @@ use crate::{
     },
     losses::Losses,
     metrics::MetricsError,
+    model::ResetEvent,
     notice::{Chain, tell},
     signals::Shutdown,
     socket::Socket,
@@ -63,15 +65,18 @@ pub async fn run(config: &AgentConfig, host: Arc<str>, shutdown: &mut Shutdown) 
     // Whose group it is may be nobody's to decide any more once the capabilities are gone.
     let socket = Socket::bind(&config.socket);
     drop_capabilities(&capture, &config.listen);
+    let history = config.history.as_ref().and_then(|options| record(options, &host));
     let losses = Arc::new(Losses::default());
     let hub = Arc::new(Hub::new(host, Arc::clone(&losses)));
-    let state = Arc::new(AgentState::new(&capture, measurement, Arc::clone(&losses), Arc::clone(&hub))?);
-    let live = {
-        let outlet = Outlet { hub, losses, source: state.clone(), path: config.socket.clone(), socket };
-        let counters = capture.counters();
-        let ready = move || privilege::drop_in_thread(Later::default(), || counters.read().is_ok());
-        Live::start(outlet, ready).map_err(AgentError::Thread)?
-    };
+    let state = Arc::new(AgentState::new(
+        &capture,
+        measurement,
+        history.as_ref().map(Recorder::watcher),
+        Arc::clone(&losses),
+        Arc::clone(&hub),
+    )?);
+    let outlet = Outlet { hub, losses, source: state.clone(), path: config.socket.clone(), socket };
+    let live = Live::start(outlet).map_err(AgentError::Thread)?;
 
     let endpoint = Endpoint {
         listen: config.listen.clone(),
@@ -89,13 +94,35 @@ pub async fn run(config: &AgentConfig, host: Arc<str>, shutdown: &mut Shutdown) 
     })
     .map_err(AgentError::Serve)?;
     let ended = tokio::select! {
-        error = pump(&mut capture, &state, &live, &config.listen) => Err(error),
+        error = pump(&mut capture, &state, &live, history.as_ref(), &config.listen) => Err(error),
         () = shutdown.requested() => Ok(()),
     };
     state.stop();
+    let mut last = Vec::new();
+    capture.finish(&mut last);
+    pass_on(&mut last, &capture, &state, &live, history.as_ref());
     live.end();
     server.stop();
+    if history.is_some_and(|history| !history.finish()) {
+        tell("the disk is too slow to write the last resets to the history");
+    }
     Ok(ended?)
+}
+
+/// Begins the history, once capabilities are dropped: the thread that writes it needs none.
+fn record(options: &HistoryOptions, host: &Arc<str>) -> Option<Recorder> {
+    let without_capabilities = || {
+        if let Err(error) = privilege::drop_all() {
+            tell(Chain(&error));
+        }
+    };
+    match Recorder::start(options.clone(), Arc::clone(host), without_capabilities, |message| tell(message)) {
+        Ok(recorder) => Some(recorder),
+        Err(error) => {
+            tell(format_args!("cannot start the thread that writes the history, so there is none: {error}"));
+            None
+        }
+    }
 }
 
 /// Gives up what is needed no longer: most once the probes are attached, the rest when none waits any more. An agent that cannot is no worse than one that does not try.
@@ -117,20 +144,40 @@ fn is_below_1024(listen: &[SocketAddr]) -> bool {
 }
 
 /// Moves events until the capture fails.
-async fn pump(capture: &mut Capture, state: &AgentState, live: &Live, listen: &[SocketAddr]) -> KernelError {
+async fn pump(
+    capture: &mut Capture,
+    state: &AgentState,
+    live: &Live,
+    history: Option<&Recorder>,
+    listen: &[SocketAddr],
+) -> KernelError {
     let mut events = Vec::new();
     let mut waited = capture.probes().is_waiting();
     loop {
         if let Err(error) = capture.next(&mut events).await {
             return error;
         }
-        state.follow(capture, &events);
-        live.tell(&events);
-        events.clear();
+        pass_on(&mut events, capture, state, live, history);
         if waited && !capture.probes().is_waiting() {
             waited = false;
             drop_capabilities(capture, listen);
         }
+    }
+}
+
+/// Hands events to all who want them.
+fn pass_on(
+    events: &mut Vec<ResetEvent>,
+    capture: &Capture,
+    state: &AgentState,
+    live: &Live,
+    history: Option<&Recorder>,
+) {
+    state.follow(capture, events);
+    live.tell(events);
+    match history {
+        Some(history) => history.record(events.drain(..)),
+        None => events.clear(),
     }
 }
 

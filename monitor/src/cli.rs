@@ -1,6 +1,13 @@
 //! What the user typed. What it means is settled in `config`.
 
-use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, os::fd::RawFd, path::PathBuf};
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    num::{NonZeroU64, NonZeroUsize},
+    os::fd::RawFd,
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{
     ArgMatches, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
@@ -12,9 +19,14 @@ use crate::{
     catalogue::Language,
     explain::Subject,
     filter::flags::FilterFlags,
+    history::{
+        groups::{Field, Measure},
+        limits,
+    },
     kernel::selection::ProbeSelection,
     output::{Format, explain},
     socket,
+    time_spec::TimeSpec,
     web::pages::TelemetryPath,
 };
 
@@ -47,6 +59,9 @@ impl Args {
 pub enum Command {
     /// Show resets as they happen
     Watch(Box<WatchArgs>),
+    /// Ask the history: what happened since, until, to whom, how often
+    #[command(after_help = QUERY_EXAMPLES)]
+    Query(Box<QueryArgs>),
     /// Run a command and report, when it ends, every reset that hit it or what it started, and why
     Run(Box<RunArgs>),
     /// Run as a daemon: capture resets and export metrics to Prometheus
@@ -179,9 +194,99 @@ pub struct AgentArgs {
     /// Export how often the BPF programs run and for how long; makes the kernel measure all of the host
     #[arg(long, env = "RESETMON_BPF_STATS")]
     pub bpf_stats: bool,
+    /// What to keep.
+    #[command(flatten)]
+    pub history: HistoryArgs,
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,
+}
+
+/// What the agent keeps.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "History")]
+pub struct HistoryArgs {
+    /// Where the history is.
+    #[command(flatten)]
+    pub folder: HistoryFolder,
+    /// Most bytes of the history on the disk, such as 512MiB; the oldest go first
+    #[arg(
+        long = "history.max-bytes",
+        value_name = "BYTES",
+        env = "RESETMON_HISTORY_MAX_BYTES",
+        default_value = "512MiB",
+        value_parser = limits::bytes
+    )]
+    pub max_bytes: u64,
+    /// How long resets are kept, such as 7d or 12h
+    #[arg(
+        long = "history.max-age",
+        value_name = "TIME",
+        env = "RESETMON_HISTORY_MAX_AGE",
+        default_value = "7d",
+        value_parser = limits::age
+    )]
+    pub max_age: Duration,
+    /// Keep no history
+    #[arg(long)]
+    pub no_history: bool,
+}
+
+/// Where the history is.
+#[derive(Debug, clap::Args)]
+pub struct HistoryFolder {
+    /// Folder of the history
+    #[arg(
+        long = "history-dir",
+        value_name = "PATH",
+        env = "RESETMON_HISTORY_DIR",
+        default_value = "/var/lib/resetmon"
+    )]
+    pub path: PathBuf,
+}
+
+/// What `query --help` ends with.
+const QUERY_EXAMPLES: &str = "\
+Examples:
+  resetmon query --since -1h --unit nginx
+  resetmon query --since yesterday --until today --cause close_unread -o json
+  resetmon query --since '10 min ago' --group-by comm,cause
+  resetmon query --histogram idle --peer 10.0.0.0/8
+  resetmon query --history-dir ./copied-from-node1 -n 20";
+
+/// Arguments of `query`.
+#[derive(Debug, clap::Args)]
+pub struct QueryArgs {
+    /// Resets from this moment on, such as -1h, '10 min ago', today, 11:12, '2026-11-24 11:12', @1795518720
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<TimeSpec>,
+    /// Resets up to this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<TimeSpec>,
+    /// The newest N resets, or the N largest groups
+    #[arg(short = 'n', long, value_name = "N")]
+    pub count: Option<NonZeroUsize>,
+    /// The newest first
+    #[arg(short, long)]
+    pub reverse: bool,
+    /// Go on with what happens: begins with the last 10 unless told otherwise
+    #[arg(short, long, conflicts_with_all = ["until", "reverse", "group_by", "histogram"])]
+    pub follow: bool,
+    /// Count resets by what they have in common: fields after commas, such as comm,cause
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', conflicts_with = "histogram")]
+    pub group_by: Vec<Field>,
+    /// Count resets by how long their connections were idle or established
+    #[arg(long, value_name = "MEASURE", value_enum)]
+    pub histogram: Option<Measure>,
+    /// Format of the output
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// Where the history is.
+    #[command(flatten)]
+    pub history: HistoryFolder,
+    /// Which resets to show.
+    #[command(flatten)]
+    pub filter: FilterFlags,
 }
 
 /// Arguments of `demo`.
@@ -200,15 +305,19 @@ const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   resetmon explain close_unread
   resetmon explain peer_idle_timeout --lang ar
+  resetmon explain last
   resetmon explain - < resets.json
   resetmon watch -o json -n 1 | resetmon explain -";
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// A cause (`resetmon causes` lists them), `-` for events as JSON on standard input, and with an agent `last` or the id of
+    /// A cause (`resetmon causes` lists them), `-` for events as JSON on standard input, and of the history `last` or the id of
     /// an event
     pub what: Subject,
+    /// Where the history is.
+    #[command(flatten)]
+    pub history: HistoryFolder,
     /// Format of the output
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = explain::Format::Table)]
     pub output: explain::Format,
@@ -337,6 +446,20 @@ mod tests {
         let run = run.expect("arguments");
         assert_eq!(run.command, ["pytest", "-x", "--quiet", "--", "a b"]);
         assert!(run.quiet && run.output_file.is_none() && run.user.is_none());
+    }
+
+    #[test]
+    fn moments_may_begin_with_a_hyphen() {
+        let query = |arguments: &[&str]| {
+            let all = ["resetmon", "query"].iter().chain(arguments);
+            Args::try_parse_from(all).map_err(|error| error.to_string())
+        };
+        assert!(query(&["--since", "-1h", "--until=-10 min", "-r", "-n", "20"]).is_ok());
+        let error = query(&["--since", "-1x"]).expect_err("no moment");
+        assert!(error.contains("at character 3: expected a unit"), "{error}");
+        let error = query(&["--group-by", "comm,weather"]).expect_err("no field");
+        assert!(error.contains("one of direction, cause, "), "{error}");
+        assert!(query(&["-f", "--until", "now"]).is_err());
     }
 
     #[test]

@@ -2,15 +2,22 @@
 
 use std::{ffi::OsString, net::SocketAddr, os::fd::AsFd, path::PathBuf, time::Duration};
 
+use jiff::Zoned;
 use rustix::termios::tcgetwinsize;
 
 use crate::{
     capture::CaptureOptions,
     catalogue::Language,
-    cli::{AgentArgs, CaptureArgs, DoctorArgs, LanguageArgs, RunArgs, WatchArgs},
+    cli::{AgentArgs, CaptureArgs, DoctorArgs, LanguageArgs, QueryArgs, RunArgs, WatchArgs},
     filter::{Filter, parse::ParseError},
+    history::{
+        HistoryOptions,
+        groups::{Field, Measure},
+        reader::{Order, Range},
+    },
     kernel::probes::ProbeOptions,
     output::Format,
+    time_spec::TimeSpec,
     web::pages::TelemetryPath,
 };
 
@@ -77,6 +84,38 @@ pub struct AgentConfig {
     pub web_config: Option<PathBuf>,
     /// Whether the kernel shall measure what the BPF programs cost.
     pub measures_programs: bool,
+    /// What history to keep; `None` for none.
+    pub history: Option<HistoryOptions>,
+}
+
+/// What `query` shall do.
+#[derive(Debug)]
+pub struct QueryConfig {
+    /// Where the history is.
+    pub folder: PathBuf,
+    /// Which time is asked for.
+    pub range: Range,
+    /// Which resets.
+    pub filter: Filter,
+    /// How many at most.
+    pub limit: Option<usize>,
+    /// In which order.
+    pub order: Order,
+    /// Format of the output.
+    pub format: Format,
+    /// What to tell about them.
+    pub question: Question,
+}
+
+/// What `query` tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Each reset.
+    Events,
+    /// How many have the same values.
+    Groups(Vec<Field>),
+    /// How many are how large.
+    Histogram(Measure),
 }
 
 /// What `doctor` shall do.
@@ -180,6 +219,11 @@ impl TryFrom<&RunArgs> for RunConfig {
 
 impl From<&AgentArgs> for AgentConfig {
     fn from(args: &AgentArgs) -> Self {
+        let history = HistoryOptions {
+            folder: args.history.folder.path.clone(),
+            max_bytes: args.history.max_bytes,
+            max_age: args.history.max_age,
+        };
         Self {
             capture: (&args.capture).into(),
             listen: args.listen.clone(),
@@ -187,7 +231,29 @@ impl From<&AgentArgs> for AgentConfig {
             telemetry_path: args.telemetry_path.clone(),
             web_config: args.web_config.clone(),
             measures_programs: args.bpf_stats,
+            history: (!args.history.no_history).then_some(history),
         }
+    }
+}
+
+impl QueryConfig {
+    /// What the arguments mean at this moment, in this zone.
+    pub fn new(args: &QueryArgs, now: &Zoned) -> Result<Self, ConfigError> {
+        let question = match args.histogram {
+            Some(measure) => Question::Histogram(measure),
+            None if args.group_by.is_empty() => Question::Events,
+            None => Question::Groups(args.group_by.clone()),
+        };
+        let resolve = |time: Option<TimeSpec>| time.map(|time| time.resolve(now));
+        Ok(Self {
+            folder: args.history.path.clone(),
+            range: Range { since: resolve(args.since), until: resolve(args.until) },
+            filter: args.filter.filter()?,
+            limit: args.count.map(Into::into),
+            order: if args.reverse { Order::Descending } else { Order::Ascending },
+            format: args.output,
+            question,
+        })
     }
 }
 

@@ -1,20 +1,27 @@
-//! `resetmon explain`: one reset in full, or a cause by its name. Events come as JSON on standard input; those of the agent's
-//! history need an agent.
+//! `resetmon explain`: one reset in full, or a cause by its name. Events come as JSON on standard input, or out of the
+//! history, for which no agent has to run.
 
 use std::{
     io::{self, BufRead, Write},
+    path::Path,
     str::FromStr,
 };
 
 use crate::{
     cause::{Cause, UnknownCause},
-    input::{Events, InputError},
+    filter::Filter,
+    history::{
+        fault::HistoryError,
+        reader::{History, Order, Range},
+    },
+    input::{Events, InputError, Recorded},
     model::EventId,
     output::{
         Context,
         explain::{self, Format},
         page::Layout,
     },
+    query,
 };
 
 /// What shall be explained.
@@ -63,9 +70,23 @@ impl UnknownSubject {
 /// Why there is no explanation.
 #[derive(Debug, thiserror::Error)]
 pub enum ExplainError {
-    /// The event is in the history of an agent.
-    #[error("no agent with a history can be reached")]
-    NoAgent,
+    /// There is no history.
+    #[error("no agent has written a history")]
+    NoHistory(#[source] HistoryError),
+    /// The history cannot be read.
+    #[error(transparent)]
+    History(HistoryError),
+    /// There is nothing in it.
+    #[error("the history has no resets so far")]
+    EmptyHistory,
+    /// It has no such event.
+    #[error("no reset {id} in the history, which covers {covered}")]
+    UnknownEvent {
+        /// What was asked for.
+        id: EventId,
+        /// Of which time there are events.
+        covered: String,
+    },
     /// There was nothing on standard input.
     #[error("no event on standard input")]
     NoEvent,
@@ -81,20 +102,29 @@ impl ExplainError {
     /// What the user can do about it.
     pub fn advice(&self) -> Option<&'static str> {
         match self {
-            Self::NoAgent | Self::NoEvent => {
+            Self::NoHistory(_) | Self::EmptyHistory | Self::NoEvent => {
                 Some("explain a reset as it happens: resetmon watch -o json -n 1 | resetmon explain -")
             }
             Self::Input(InputError::Syntax { .. } | InputError::Invalid { .. }) => {
                 Some("events are read as `resetmon watch -o json` writes them")
             }
+            Self::History(error) => Some(query::advice(error)),
+            Self::UnknownEvent { .. } => Some("resetmon query -o wide lists what there is, each with its id"),
             Self::Input(_) | Self::Output(_) => None,
         }
     }
+
+    /// Whether privileges are missing.
+    pub fn is_permission(&self) -> bool {
+        matches!(self, Self::History(error) if error.is_permission())
+    }
 }
 
-/// Explains the subject on `to`; events are read from `input`, and each is explained as soon as it is there.
+/// Explains the subject on `to`. Events are read from `input`, and each is explained as soon as it is there, or out of the
+/// history in a folder.
 pub fn run(
     subject: Subject,
+    history: &Path,
     format: Format,
     context: &Context,
     layout: Layout,
@@ -103,7 +133,10 @@ pub fn run(
 ) -> Result<(), ExplainError> {
     match subject {
         Subject::Cause(cause) => Ok(explain::cause(cause, format, layout, to)?),
-        Subject::Last | Subject::Event(_) => Err(ExplainError::NoAgent),
+        Subject::Last | Subject::Event(_) => {
+            let recorded = from_history(subject, history, context)?;
+            Ok(explain::event(&recorded, format, context, layout, to)?)
+        }
         Subject::Input => {
             let mut events = Events::new(input);
             let mut is_first = true;
@@ -117,6 +150,23 @@ pub fn run(
             if is_first { Err(ExplainError::NoEvent) } else { Ok(()) }
         }
     }
+}
+
+fn from_history(subject: Subject, folder: &Path, context: &Context) -> Result<Recorded, ExplainError> {
+    let history = History::open(folder).map_err(|error| {
+        if error.is_gone() { ExplainError::NoHistory(error) } else { ExplainError::History(error) }
+    })?;
+    let found = match subject {
+        Subject::Event(id) => history.find(id).ok_or(id),
+        _ => Ok(history
+            .events(&Range::ALL, Order::Descending, &Filter::everything())
+            .next()
+            .ok_or(ExplainError::EmptyHistory)?),
+    };
+    found.map_err(|id| match query::covered(&history, &context.zone) {
+        Some(covered) => ExplainError::UnknownEvent { id, covered },
+        None => ExplainError::EmptyHistory,
+    })
 }
 
 #[cfg(test)]
@@ -148,7 +198,15 @@ mod tests {
         let context = Context { host: "".into(), color: output::Color::Off, zone: TimeZone::UTC };
         let layout = Layout { width: 80, color: output::Color::Off, language: Language::English };
         let mut text = Vec::new();
-        run(subject, Format::Table, &context, layout, input.as_bytes(), &mut text)?;
+        run(
+            subject,
+            Path::new("/nonexistent/history"),
+            Format::Table,
+            &context,
+            layout,
+            input.as_bytes(),
+            &mut text,
+        )?;
         Ok(String::from_utf8(text).expect("UTF-8"))
     }
 
@@ -164,6 +222,6 @@ mod tests {
         assert_eq!(text.matches("\n────").count(), 1, "{text}");
         assert!(matches!(explain(Subject::Input, "\n"), Err(ExplainError::NoEvent)));
         assert!(matches!(explain(Subject::Input, "{}"), Err(ExplainError::Input(_))));
-        assert!(matches!(explain(Subject::Last, &lines), Err(ExplainError::NoAgent)));
+        assert!(matches!(explain(Subject::Last, &lines), Err(ExplainError::NoHistory(_))));
     }
 }

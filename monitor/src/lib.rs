@@ -23,6 +23,10 @@ pub mod filter;
 pub mod input;
 pub mod output;
 pub mod recording;
+pub mod time_spec;
+
+#[cfg(feature = "history")]
+pub mod history;
 
 #[cfg(feature = "bpf")]
 pub mod kernel;
@@ -75,6 +79,8 @@ pub mod web;
 
 #[cfg(feature = "bpf")]
 pub mod explain;
+#[cfg(feature = "bpf")]
+pub mod query;
 
 #[cfg(feature = "bpf")]
 pub mod actor;

@@ -9,21 +9,22 @@ use std::{
 
 use anyhow::Context as _;
 use clap::ColorChoice;
-use jiff::tz::TimeZone;
+use jiff::{Zoned, tz::TimeZone};
 use resetmon::{
     actor,
     agent::{self, AgentError},
     capture::CaptureOptions,
     catalogue::Language,
-    cli::{Args, Command},
+    cli::{Args, Command, QueryArgs},
     client::ClientError,
-    config::{self, AgentConfig, ConfigError, DoctorConfig, RunConfig, WatchConfig},
+    config::{self, AgentConfig, ConfigError, DoctorConfig, QueryConfig, RunConfig, WatchConfig},
     demo, doctor,
     explain::{self, ExplainError, Subject},
     kernel::error::KernelError,
     notice::{Chain, tell},
     output::{self, Color, Context, page::Layout},
     pid_namespace,
+    query::{self, QueryError},
     run::{self, launch, user::UserError},
     signals::Shutdown,
     watch::{self, WatchError},
@@ -44,22 +45,29 @@ fn main() -> ExitCode {
             let kernel = kernel_error(&error);
             let of_user = error.downcast_ref::<UserError>().is_some_and(UserError::is_permission);
             let client = client_error(&error);
+            let explain = error.downcast_ref::<ExplainError>();
+            let query = error.downcast_ref::<QueryError>();
+            let of_history = query.is_some_and(QueryError::is_permission)
+                || explain.is_some_and(ExplainError::is_permission);
             let is_permission = of_user
+                || of_history
                 || kernel.is_some_and(KernelError::is_permission)
                 || client.is_some_and(ClientError::is_permission);
             if let Some(advice) = kernel.and_then(KernelError::advice) {
                 tell(advice);
             }
-            let explain = error.downcast_ref::<ExplainError>();
-            let of_agent = client.and_then(ClientError::advice);
-            if let Some(advice) = explain.and_then(ExplainError::advice).or(of_agent) {
+            let advice = explain
+                .and_then(ExplainError::advice)
+                .or(query.and_then(QueryError::advice))
+                .or(client.and_then(ClientError::advice));
+            if let Some(advice) = advice {
                 tell(advice);
             }
             if is_permission && matches!(args.command, Command::Run(_)) {
                 tell(format_args!("this would work: {}", run::with_sudo(std::env::args_os())));
             }
             ExitCode::from(match explain {
-                Some(ExplainError::NoAgent) => NO_AGENT,
+                Some(ExplainError::NoHistory(_)) => NO_AGENT,
                 _ if matches!(error.downcast_ref(), Some(WatchError::AgentEnded)) => NO_AGENT,
                 _ if client.is_some_and(ClientError::is_absence) => NO_AGENT,
                 _ if error.is::<ConfigError>() => USAGE,
@@ -84,8 +92,22 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             if explain.what == Subject::Input && io::stdin().is_terminal() {
                 tell("reading events as JSON from the terminal; Ctrl-D ends");
             }
-            explain::run(explain.what, explain.output, &context, layout, io::stdin().lock(), &mut to)?;
+            let folder = &explain.history.path;
+            explain::run(
+                explain.what,
+                folder,
+                explain.output,
+                &context,
+                layout,
+                io::stdin().lock(),
+                &mut to,
+            )?;
             to.flush()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Query(asked_for) if !asked_for.follow => {
+            let mut to = BufWriter::new(io::stdout().lock());
+            query::run(&asked(asked_for)?, context(args.color, &io::stdout()), &mut to)?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::Causes(causes) => {
@@ -96,7 +118,12 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         Command::Launch(launched) => return Ok(launch::become_command(launched)),
-        Command::Watch(_) | Command::Run(_) | Command::Agent(_) | Command::Demo(_) | Command::Doctor(_) => {}
+        Command::Watch(_)
+        | Command::Query(_)
+        | Command::Run(_)
+        | Command::Agent(_)
+        | Command::Demo(_)
+        | Command::Doctor(_) => {}
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
@@ -119,6 +146,7 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
             pid_namespace::tell_unless_host(&config.capture.procfs);
             watch::run(&config, context, &mut to, &mut shutdown).await?;
         }
+        Command::Query(args) => query::follow(&asked(args)?, context, &mut to, &mut shutdown).await?,
         Command::Agent(args) => {
             let config = AgentConfig::from(args);
             pid_namespace::tell_unless_host(&config.capture.procfs);
@@ -144,6 +172,11 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
     }
     to.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the arguments of `query` mean now and here.
+fn asked(args: &QueryArgs) -> Result<QueryConfig, ConfigError> {
+    QueryConfig::new(args, &Zoned::now())
 }
 
 fn context(choice: ColorChoice, of: &impl IsTerminal) -> Context {
@@ -204,8 +237,13 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
             Some(ExplainError::Output(error)) => Some(error),
             _ => None,
         };
+        let of_query = match cause.downcast_ref() {
+            Some(QueryError::Output(error)) => Some(error),
+            _ => None,
+        };
         of_watch
             .or(of_explain)
+            .or(of_query)
             .or_else(|| cause.downcast_ref())
             .is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe)
     })

@@ -3,12 +3,14 @@
 
 pub mod diagnosed;
 
+mod history;
 mod workloads;
 
 use prometheus::{CounterVec, Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use self::diagnosed::Diagnosed;
 use crate::{
+    history::recorder::Status,
     kernel::{
         costs::ProgramCost,
         counters::{CountedReason, Counts},
@@ -61,6 +63,8 @@ pub struct Sample<'a> {
     pub drop_reasons: &'a ReasonNames,
     /// What became of the probes.
     pub probes: &'a [ProbeStatus],
+    /// How the history is; `None` without one.
+    pub history: Option<Status>,
     /// This process; `None` when procfs cannot be read.
     pub process: Option<ProcessMetrics>,
 }
@@ -84,6 +88,9 @@ pub fn encode(sample: &Sample<'_>) -> Result<Vec<u8>, MetricsError> {
     }
     if let Some(costs) = sample.costs {
         programs(&registry, costs)?;
+    }
+    if let Some(status) = &sample.history {
+        history::register(&registry, status)?;
     }
     if let Some(process) = &sample.process {
         process.register(&registry)?;
@@ -159,6 +166,9 @@ fn events(registry: &Registry, sample: &Sample<'_>) -> Result<(), MetricsError> 
     for place in Place::ALL {
         lost.with_label_values(&[place.as_str()]).inc_by(sample.losses.at(place));
     }
+    // The history counts for itself.
+    let unwritten = sample.history.as_ref().map_or(0, |history| history.lost);
+    lost.with_label_values(&[Place::History.as_str()]).inc_by(unwritten);
     Ok(())
 }
 
@@ -330,7 +340,7 @@ fn known_senders(names: &ReasonNames) -> impl Iterator<Item = (&'static str, &'s
 
 #[cfg(test)]
 mod tests {
-    use super::{Diagnosed, Sample, encode};
+    use super::{Diagnosed, Sample, Status, encode};
     use crate::{
         kernel::{
             counters::{CountedReason, Counts, SentCount},
@@ -360,6 +370,7 @@ mod tests {
             costs: None,
             lookups_skipped: 3,
             probes: &probes,
+            history: Some(Status { capacity: 16_384, ..Status::default() }),
             process: None,
         };
         String::from_utf8(encode(&sample).expect("metrics")).expect("UTF-8")
@@ -380,6 +391,10 @@ mod tests {
         );
         check(&text, r#"resetmon_kernel_resets_received_total{state="SYN_SENT"} 0"#);
         check(&text, r#"resetmon_events_lost_total{where="ring_buffer"} 0"#);
+        check(&text, r#"resetmon_events_lost_total{where="history"} 0"#);
+        check(&text, r#"resetmon_history_faults_total{kind="full"} 0"#);
+        check(&text, r"resetmon_history_events_written_total 0");
+        check(&text, r"resetmon_history_queue_capacity 16384");
         check(&text, r"resetmon_events_received_total 7");
         check(&text, r"resetmon_closed_sockets_forgotten_total 0");
         check(&text, r"resetmon_holder_lookups_skipped_total 3");

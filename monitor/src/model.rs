@@ -81,7 +81,7 @@ impl ResetEvent {
     pub fn id(&self) -> EventId {
         // Times before 1970 do not happen on a host that runs this; they would only share an id.
         let nanoseconds = u64::try_from(self.time.as_nanosecond()).unwrap_or(0);
-        EventId { nanoseconds, sequence: self.sequence }
+        EventId::new(nanoseconds, self.sequence)
     }
 
     /// The connection as the end sees it that the RST goes to: the same for the events of both ends. The firewall answers
@@ -105,6 +105,16 @@ pub struct EventId {
 }
 
 impl EventId {
+    /// The name of the event of this nanosecond since 1970 with this sequence number.
+    pub fn new(nanoseconds: u64, sequence: u16) -> Self {
+        Self { nanoseconds, sequence }
+    }
+
+    /// Nanoseconds from 1970 to the event.
+    pub fn nanoseconds(self) -> u64 {
+        self.nanoseconds
+    }
+
     /// When the event happened.
     pub fn time(self) -> Timestamp {
         // The largest number of nanoseconds is a day in 2554.

@@ -20,10 +20,11 @@ use std::{
 };
 
 use clap::ValueEnum;
-use jiff::tz::TimeZone;
+use jiff::{civil::Date, tz::TimeZone};
 
 use crate::{
     diagnosis::Sight,
+    input::Recorded,
     model::{ResetEvent, connection::Figures},
     recording,
 };
@@ -70,12 +71,14 @@ pub struct Printer<W> {
     context: Context,
     to: W,
     line: Vec<u8>,
+    /// The day that was written last, of events of the past.
+    day: Option<Date>,
 }
 
 impl<W: Write> Printer<W> {
     /// A printer that has written nothing so far.
     pub fn new(format: Format, context: Context, to: W) -> Self {
-        Self { format, context, to, line: Vec::new() }
+        Self { format, context, to, line: Vec::new(), day: None }
     }
 
     /// Writes the header, in formats that have one.
@@ -98,6 +101,20 @@ impl<W: Write> Printer<W> {
             Format::Csv => csv::write(event, &self.context.host, &mut self.line)?,
         }
         self.write_line()
+    }
+
+    /// Writes an event of the past, of whatever host. Where lines have no date, one stands above those of each day.
+    pub fn recorded(&mut self, recorded: &Recorded) -> io::Result<()> {
+        if !Arc::ptr_eq(&self.context.host, &recorded.host) {
+            self.context.host = Arc::clone(&recorded.host);
+        }
+        if self.format == Format::Table {
+            let day = recorded.event.time.to_zoned(self.context.zone.clone()).date();
+            if self.day.replace(day) != Some(day) {
+                writeln!(self.line, "{day}")?;
+            }
+        }
+        self.event(&recorded.event)
     }
 
     /// Writes an event with everything that its diagnosis has read, whatever the format.

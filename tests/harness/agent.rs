@@ -41,10 +41,15 @@ impl Agent {
         agent
     }
 
-    /// Starts an agent and waits for nothing.
+    /// Starts an agent and waits for nothing. It keeps no history unless it is told where.
     pub fn spawn(listen: &str, arguments: &[&str]) -> Running {
         require_root();
-        Running::start(Command::new(binary()).args(["agent", "--web.listen-address", listen]).args(arguments))
+        let mut command = Command::new(binary());
+        command.args(["agent", "--web.listen-address", listen]).args(arguments);
+        if !arguments.contains(&"--history-dir") {
+            command.arg("--no-history");
+        }
+        Running::start(&mut command)
     }
 
     /// Its process id.

@@ -75,8 +75,10 @@ fn how_it_ends() {
     check(&["causes"], "", 0, "");
     check(&["causes", "-o", "json", "--lang", "ar"], "", 0, "");
     check(&["explain", "close_unred"], "", 2, "did you mean close_unread?");
-    check(&["explain", "last"], "", 3, "resetmon watch -o json -n 1 | resetmon explain -");
-    check(&["explain", "188fcf05453f4d150007"], "", 3, "no agent");
+    let nowhere = ["--history-dir", "/nonexistent/history"];
+    let last = ["explain", "last", nowhere[0], nowhere[1]];
+    check(&last, "", 3, "resetmon watch -o json -n 1 | resetmon explain -");
+    check(&["explain", "188fcf05453f4d150007", nowhere[0], nowhere[1]], "", 3, "no agent");
     check(&["explain", "-"], "", 1, "no event on standard input");
     check(&["explain", "-"], "{\"schema\":2}", 1, "line 1: no event: schema is 2");
     check(&["explain", "-"], "{\n\"schema\" 2}", 1, "line 2, column 10: no JSON");

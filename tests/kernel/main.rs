@@ -18,6 +18,7 @@ mod exiting;
 mod explain;
 mod firewall;
 mod handshake_ttl;
+mod history;
 mod holders;
 mod host;
 mod ignored;

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::process::say;
 
 /// The modules of `monitor/src` that neither do I/O nor read a clock, with what is in their folders.
-const PURE_MODULES: [&str; 13] = [
+const PURE_MODULES: [&str; 14] = [
     "model",
     "reason",
     "cause",
@@ -27,6 +27,7 @@ const PURE_MODULES: [&str; 13] = [
     "filter",
     "spelling",
     "cardinality",
+    "time_spec",
 ];
 
 /// What a pure module has no use for.

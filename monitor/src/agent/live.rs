@@ -13,7 +13,7 @@ use tokio::{runtime, sync::mpsc};
 
 use crate::{
     hub::Hub,
-    kernel::privilege::DropError,
+    kernel::privilege,
     losses::{Losses, Place},
     model::ResetEvent,
     notice::{Chain, tell},
@@ -54,15 +54,12 @@ pub(super) struct Live {
 
 impl Live {
     /// Starts it; it drops its capabilities before it serves anybody.
-    pub(super) fn start(
-        outlet: Outlet,
-        drop_capabilities: impl FnOnce() -> Result<(), DropError> + Send + 'static,
-    ) -> io::Result<Self> {
+    pub(super) fn start(outlet: Outlet) -> io::Result<Self> {
         let (hub, losses) = (Arc::clone(&outlet.hub), Arc::clone(&outlet.losses));
         let (events, queue) = mpsc::channel(QUEUE);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("socket".to_owned()).spawn(move || {
-            if let Err(error) = drop_capabilities() {
+            if let Err(error) = privilege::drop_all() {
                 tell(Chain(&error));
             }
             runtime.block_on(serve(outlet, queue));

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::tell_probes;
 use crate::{
     capture::Capture,
+    history::recorder::Watcher,
     hub::Hub,
     kernel::{
         costs::{Measurement, ProgramCost, Programs},
@@ -39,6 +40,7 @@ pub(super) struct AgentState {
     losses: Arc<Losses>,
     hub: Arc<Hub>,
     measured: Option<Measured>,
+    history: Option<Watcher>,
     events_received: AtomicU64,
     lookups_skipped: AtomicU64,
     capturing: AtomicBool,
@@ -60,6 +62,7 @@ impl AgentState {
     pub(super) fn new(
         capture: &Capture,
         measurement: Option<Measurement>,
+        history: Option<Watcher>,
         losses: Arc<Losses>,
         hub: Arc<Hub>,
     ) -> Result<Self, MetricsError> {
@@ -75,6 +78,7 @@ impl AgentState {
             losses,
             hub,
             measured: measurement.map(measured),
+            history,
             events_received: AtomicU64::new(0),
             lookups_skipped: AtomicU64::new(0),
             capturing: AtomicBool::new(true),
@@ -140,6 +144,7 @@ impl Source for AgentState {
             lookups_skipped: self.lookups_skipped.load(Ordering::Relaxed),
             drop_reasons: &self.drop_reasons,
             probes: &probes,
+            history: self.history.as_ref().map(Watcher::status),
             process: ProcessMetrics::read().ok(),
         };
         Ok(metrics::encode(&sample)?)

@@ -102,6 +102,15 @@ impl ProcessName {
     }
 }
 
+impl ProcessName {
+    /// Every name under which such a process is shown.
+    pub fn shown(&self) -> Vec<String> {
+        let kept = &self.0[..self.0.floor_char_boundary(COMM_LENGTH)];
+        let names = [self.0.clone(), kept.to_owned(), format!("{kept}{}", char::REPLACEMENT_CHARACTER)];
+        names.into_iter().filter(|name| self.is_of(name)).collect()
+    }
+}
+
 impl FromStr for ProcessName {
     type Err = ValueError;
 
@@ -198,6 +207,20 @@ impl ReasonName {
             Reason::Named(name) => without_prefixes(name).eq_ignore_ascii_case(&self.0),
             Reason::Unknown(number) => self.0.parse() == Ok(*number),
         }
+    }
+}
+
+impl ReasonName {
+    /// Every name of the kernel that it stands for, in capitals.
+    pub fn names(&self) -> Vec<String> {
+        let prefixed =
+            ["", "TCP_", "SK_RST_REASON_", "SK_RST_REASON_TCP_"].map(|prefix| format!("{prefix}{}", self.0));
+        prefixed.into_iter().filter(|name| without_prefixes(name) == self.0).collect()
+    }
+
+    /// The number that it stands for.
+    pub fn number(&self) -> Option<u32> {
+        self.0.parse().ok()
     }
 }
 

@@ -251,6 +251,17 @@ fn drop_but_what_is_needed(later: Later, works: impl Fn() -> bool) -> Result<Cap
     })
     .map_err(refused("try with fewer capabilities"))?;
 
+    keep_only(kept, before)?;
+    Ok(kept)
+}
+
+/// Drops every capability of the calling thread, for good.
+pub fn drop_all() -> Result<(), DropError> {
+    let before = capabilities(None).map_err(refused("read the own capabilities"))?;
+    keep_only(Capabilities::of(&[]), before)
+}
+
+fn keep_only(kept: Capabilities, before: CapabilitySets) -> Result<(), DropError> {
     set_no_new_privs(true).map_err(refused("forbid new privileges"))?;
     // Before 4.3 there is no ambient set.
     let _ = clear_ambient_capability_set();
@@ -260,8 +271,7 @@ fn drop_but_what_is_needed(later: Later, works: impl Fn() -> bool) -> Result<Cap
         permitted: kept.0,
         inheritable: CapabilitySet::empty(),
     };
-    set_capabilities(None, after).map_err(refused("drop capabilities"))?;
-    Ok(kept)
+    set_capabilities(None, after).map_err(refused("drop capabilities"))
 }
 
 /// The capabilities to keep: the fewest with which everything works, if that can be told.
