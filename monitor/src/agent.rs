@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,7 +13,7 @@ use std::{
 
 use crate::{
     capture::Capture,
-    config::AgentConfig,
+    config::{AgentConfig, arguments::ArgumentsError},
     kernel::{
         costs::{Measurement, ProgramCost, Programs},
         counters::Counters,
@@ -26,7 +27,7 @@ use crate::{
     notice::{Chain, tell},
     process_metrics::ProcessMetrics,
     reason::ReasonNames,
-    signals::Shutdown,
+    signals::{HangUp, Shutdown},
     web::{Endpoint, Server, Source, config::WebConfigError, settings::Settings},
 };
 
@@ -42,13 +43,39 @@ pub enum AgentError {
     /// The web configuration cannot be used.
     #[error(transparent)]
     Web(#[from] WebConfigError),
+    /// The signal that asks to reload cannot be caught.
+    #[error("cannot catch signals")]
+    Signals(#[source] io::Error),
     /// The endpoint cannot be served.
     #[error("cannot start the thread that serves metrics")]
     Serve(#[source] io::Error),
 }
 
-/// Runs until a signal or an error ends it.
-pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), AgentError> {
+/// Whether an agent could run like this, as far as that can be told without starting it.
+pub fn check(config: &AgentConfig) -> Result<(), AgentError> {
+    config.capture.probes.check()?;
+    Settings::load(config.web_config.clone())?;
+    Ok(())
+}
+
+/// Why the configuration was not taken over.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Arguments(#[from] ArgumentsError),
+    /// The web configuration cannot be used.
+    #[error(transparent)]
+    Web(#[from] WebConfigError),
+}
+
+/// Runs until a signal or an error ends it. `read_again` reads the configuration as it is then.
+pub async fn run(
+    config: &AgentConfig,
+    shutdown: &mut Shutdown,
+    read_again: impl Fn() -> Result<AgentConfig, ArgumentsError>,
+) -> Result<(), AgentError> {
+    let mut hang_up = HangUp::new().map_err(AgentError::Signals)?;
     // What is wrong with it is told before anything is attached.
     let settings = Arc::new(Settings::load(config.web_config.clone())?);
     let mut capture = Capture::start(&config.capture)?;
@@ -66,7 +93,7 @@ pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), Ag
     let endpoint = Endpoint {
         listen: config.listen.clone(),
         path: config.telemetry_path.clone(),
-        settings,
+        settings: Arc::clone(&settings),
         source: state.clone(),
     };
     let counters = capture.counters();
@@ -78,13 +105,36 @@ pub async fn run(config: &AgentConfig, shutdown: &mut Shutdown) -> Result<(), Ag
         }
     })
     .map_err(AgentError::Serve)?;
-    let ended = tokio::select! {
-        error = pump(&mut capture, &state, &config.listen) => Err(error),
-        () = shutdown.requested() => Ok(()),
+    let mut pumping = pin!(pump(&mut capture, &state, &config.listen));
+    let ended = loop {
+        tokio::select! {
+            error = &mut pumping => break Err(error),
+            () = shutdown.requested() => break Ok(()),
+            () = hang_up.came() => match reload(config, &settings, read_again()) {
+                Ok(()) => {}
+                Err(error) => tell(format_args!("{}; nothing has changed", Chain(&error))),
+            },
+        }
     };
     state.capturing.store(false, Ordering::Relaxed);
     server.stop();
     Ok(ended?)
+}
+
+/// Takes over what can be changed while it runs, and says what cannot.
+fn reload(
+    running: &AgentConfig,
+    settings: &Settings,
+    wanted: Result<AgentConfig, ArgumentsError>,
+) -> Result<(), ReloadError> {
+    let wanted = wanted?;
+    settings.move_to(wanted.web_config.clone())?;
+    tell("the configuration was read again");
+    let fixed = running.fixed_differences(&wanted);
+    if !fixed.is_empty() {
+        tell(format_args!("a restart is needed for {}", fixed.join(", ")));
+    }
+    Ok(())
 }
 
 /// Gives up what is needed no longer: most once the probes are attached, the rest when none waits any more. An agent that cannot is no worse than one that does not try.

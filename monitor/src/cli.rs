@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, net::SocketAddr, num::NonZeroU64, os::fd::RawFd, path::PathBuf};
 
-use clap::{ColorChoice, Parser, Subcommand};
+use clap::{ArgAction, ColorChoice, Parser, Subcommand};
 use resetmon_common::layout::DEFAULT_RING_BYTES;
 
 use crate::{
@@ -152,11 +152,35 @@ pub struct AgentArgs {
     #[arg(long = "web.config.file", value_name = "FILE", env = "RESETMON_WEB_CONFIG_FILE")]
     pub web_config: Option<PathBuf>,
     /// Export how often the BPF programs run and for how long; makes the kernel measure all of the host
-    #[arg(long, env = "RESETMON_BPF_STATS")]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "RESETMON_BPF_STATS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub bpf_stats: bool,
+    /// Where more settings are.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Tell whether the configuration is right, and do nothing else
+    #[arg(long)]
+    pub check_config: bool,
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,
+}
+
+/// Where more settings are.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ConfigArgs {
+    /// File with settings: every key is the name of a flag of the agent [default: /etc/resetmon/config.toml, if it is
+    /// there]
+    #[arg(long = "config", id = "config", value_name = "FILE", env = "RESETMON_CONFIG")]
+    pub file: Option<PathBuf>,
 }
 
 /// Arguments of `demo`.
@@ -223,6 +247,9 @@ pub struct DoctorArgs {
     /// How long to compare what the probes see with the kernel's own counters
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub seconds: u64,
+    /// Where more settings are.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Address that the agent shall serve metrics on
     #[arg(
         long = "web.listen-address",

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{ColorChoice, Parser as _};
+use clap::ColorChoice;
 use jiff::tz::TimeZone;
 use resetmon::{
     actor,
@@ -16,7 +16,10 @@ use resetmon::{
     capture::CaptureOptions,
     catalogue::Language,
     cli::{Args, Command},
-    config::{self, AgentConfig, ConfigError, DoctorConfig, RunConfig, WatchConfig},
+    config::{
+        self, AgentConfig, ConfigError, DoctorConfig, RunConfig, WatchConfig,
+        arguments::{self, ArgumentsError},
+    },
     demo, doctor,
     explain::{self, ExplainError, Subject},
     kernel::error::KernelError,
@@ -34,7 +37,14 @@ const NO_AGENT: u8 = 3;
 const NO_PERMISSION: u8 = 4;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match arguments::parse(std::env::args_os()) {
+        Ok(args) => args,
+        Err(ArgumentsError::CommandLine(error)) => error.exit(),
+        Err(error) => {
+            tell(Chain(&error));
+            return ExitCode::from(FAILED);
+        }
+    };
     match run(&args) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -114,8 +124,13 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Command::Agent(args) => {
             let config = AgentConfig::from(args);
+            if args.check_config {
+                agent::check(&config)?;
+                tell("the configuration is valid");
+                return Ok(ExitCode::SUCCESS);
+            }
             pid_namespace::tell_unless_host(&config.capture.procfs);
-            agent::run(&config, &mut shutdown).await?;
+            agent::run(&config, &mut shutdown, agent_config).await?;
         }
         Command::Demo(args) => {
             let options = CaptureOptions::from(&args.capture);
@@ -137,6 +152,14 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
     }
     to.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the agent shall do by the arguments of this process and the files as they are now.
+fn agent_config() -> Result<AgentConfig, ArgumentsError> {
+    match arguments::parse(std::env::args_os())?.command {
+        Command::Agent(args) => Ok(AgentConfig::from(&args)),
+        _ => unreachable!("the arguments of a process do not change"),
+    }
 }
 
 fn context(choice: ColorChoice, of: &impl IsTerminal) -> Context {
