@@ -3,7 +3,7 @@
 mod live;
 mod state;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc};
 
 use self::{
     live::{Live, Outlet},
@@ -11,7 +11,7 @@ use self::{
 };
 use crate::{
     capture::Capture,
-    config::AgentConfig,
+    config::{AgentConfig, arguments::ArgumentsError},
     history::{HistoryOptions, recorder::Recorder},
     hub::Hub,
     kernel::{
@@ -24,7 +24,7 @@ use crate::{
     metrics::MetricsError,
     model::ResetEvent,
     notice::{Chain, tell},
-    signals::Shutdown,
+    signals::{HangUp, Shutdown},
     socket::Socket,
     web::{Endpoint, Server, config::WebConfigError, settings::Settings},
 };
@@ -44,13 +44,40 @@ pub enum AgentError {
     /// The web configuration cannot be used.
     #[error(transparent)]
     Web(#[from] WebConfigError),
+    /// The signal that asks to reload cannot be caught.
+    #[error("cannot catch signals")]
+    Signals(#[source] io::Error),
     /// The endpoint cannot be served.
     #[error("cannot start the thread that serves metrics")]
     Serve(#[source] io::Error),
 }
 
-/// Runs until a signal or an error ends it.
-pub async fn run(config: &AgentConfig, host: Arc<str>, shutdown: &mut Shutdown) -> Result<(), AgentError> {
+/// Whether an agent could run like this, as far as that can be told without starting it.
+pub fn check(config: &AgentConfig) -> Result<(), AgentError> {
+    config.capture.probes.check()?;
+    Settings::load(config.web_config.clone())?;
+    Ok(())
+}
+
+/// Why the configuration was not taken over.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Arguments(#[from] ArgumentsError),
+    /// The web configuration cannot be used.
+    #[error(transparent)]
+    Web(#[from] WebConfigError),
+}
+
+/// Runs until a signal or an error ends it. `read_again` reads the configuration as it is then.
+pub async fn run(
+    config: &AgentConfig,
+    host: Arc<str>,
+    shutdown: &mut Shutdown,
+    read_again: impl Fn() -> Result<AgentConfig, ArgumentsError>,
+) -> Result<(), AgentError> {
+    let mut hang_up = HangUp::new().map_err(AgentError::Signals)?;
     // What is wrong with it is told before anything is attached.
     let settings = Arc::new(Settings::load(config.web_config.clone())?);
     let mut capture = Capture::start(&config.capture)?;
@@ -81,7 +108,7 @@ pub async fn run(config: &AgentConfig, host: Arc<str>, shutdown: &mut Shutdown) 
     let endpoint = Endpoint {
         listen: config.listen.clone(),
         path: config.telemetry_path.clone(),
-        settings,
+        settings: Arc::clone(&settings),
         source: state.clone(),
     };
     let counters = capture.counters();
@@ -93,12 +120,21 @@ pub async fn run(config: &AgentConfig, host: Arc<str>, shutdown: &mut Shutdown) 
         }
     })
     .map_err(AgentError::Serve)?;
-    let ended = tokio::select! {
-        error = pump(&mut capture, &state, &live, history.as_ref(), &config.listen) => Err(error),
-        () = shutdown.requested() => Ok(()),
+    let mut last = Vec::new();
+    let ended = {
+        let mut pumping = pin!(pump(&mut capture, &state, &live, history.as_ref(), &config.listen));
+        loop {
+            tokio::select! {
+                error = &mut pumping => break Err(error),
+                () = shutdown.requested() => break Ok(()),
+                () = hang_up.came() => match reload(config, &settings, read_again()) {
+                    Ok(()) => {}
+                    Err(error) => tell(format_args!("{}; nothing has changed", Chain(&error))),
+                },
+            }
+        }
     };
     state.stop();
-    let mut last = Vec::new();
     capture.finish(&mut last);
     pass_on(&mut last, &capture, &state, &live, history.as_ref());
     live.end();
@@ -123,6 +159,22 @@ fn record(options: &HistoryOptions, host: &Arc<str>) -> Option<Recorder> {
             None
         }
     }
+}
+
+/// Takes over what can be changed while it runs, and says what cannot.
+fn reload(
+    running: &AgentConfig,
+    settings: &Settings,
+    wanted: Result<AgentConfig, ArgumentsError>,
+) -> Result<(), ReloadError> {
+    let wanted = wanted?;
+    settings.move_to(wanted.web_config.clone())?;
+    tell("the configuration was read again");
+    let fixed = running.fixed_differences(&wanted);
+    if !fixed.is_empty() {
+        tell(format_args!("a restart is needed for {}", fixed.join(", ")));
+    }
+    Ok(())
 }
 
 /// Gives up what is needed no longer: most once the probes are attached, the rest when none waits any more. An agent that cannot is no worse than one that does not try.

@@ -9,10 +9,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{
-    ArgMatches, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
-    parser::ValueSource,
-};
+use clap::{ArgAction, ArgMatches, ColorChoice, Parser, Subcommand, parser::ValueSource};
 use resetmon_common::layout::DEFAULT_RING_BYTES;
 
 use crate::{
@@ -43,14 +40,11 @@ pub struct Args {
 }
 
 impl Args {
-    /// What was typed; ends the process where that means nothing. Who says how to capture wants to capture.
-    pub fn from_command_line() -> Self {
-        let matches = Self::command().get_matches();
-        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        if let (Command::Watch(watch), Some((_, matches))) = (&mut args.command, matches.subcommand()) {
+    /// Settles what depends on what was typed rather than on its value: who says how to capture wants to capture.
+    pub fn settle(&mut self, matches: &ArgMatches) {
+        if let (Command::Watch(watch), Some((_, matches))) = (&mut self.command, matches.subcommand()) {
             watch.standalone |= CaptureArgs::are_in(matches);
         }
-        args
     }
 }
 
@@ -192,11 +186,26 @@ pub struct AgentArgs {
     #[arg(long = "web.config.file", value_name = "FILE", env = "RESETMON_WEB_CONFIG_FILE")]
     pub web_config: Option<PathBuf>,
     /// Export how often the BPF programs run and for how long; makes the kernel measure all of the host
-    #[arg(long, env = "RESETMON_BPF_STATS")]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "RESETMON_BPF_STATS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub bpf_stats: bool,
     /// What to keep.
     #[command(flatten)]
     pub history: HistoryArgs,
+    /// Where more settings are.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Tell whether the configuration is right, and do nothing else
+    #[arg(long)]
+    pub check_config: bool,
     /// How to capture.
     #[command(flatten)]
     pub capture: CaptureArgs,
@@ -228,7 +237,16 @@ pub struct HistoryArgs {
     )]
     pub max_age: Duration,
     /// Keep no history
-    #[arg(long)]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "RESETMON_NO_HISTORY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub no_history: bool,
 }
 
@@ -287,6 +305,15 @@ pub struct QueryArgs {
     /// Which resets to show.
     #[command(flatten)]
     pub filter: FilterFlags,
+}
+
+/// Where more settings are.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ConfigArgs {
+    /// File with settings: every key is the name of a flag of the agent [default: /etc/resetmon/config.toml, if it is
+    /// there]
+    #[arg(long = "config", id = "config", value_name = "FILE", env = "RESETMON_CONFIG")]
+    pub file: Option<PathBuf>,
 }
 
 /// Arguments of `demo`.
@@ -357,6 +384,9 @@ pub struct DoctorArgs {
     /// How long to compare what the probes see with the kernel's own counters
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub seconds: u64,
+    /// Where more settings are.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Address that the agent shall serve metrics on
     #[arg(
         long = "web.listen-address",

@@ -1,5 +1,8 @@
 //! What the user meant: validated, with defaults and environment resolved. Made from [`crate::cli`] in one place.
 
+pub mod arguments;
+mod file;
+
 use std::{ffi::OsString, net::SocketAddr, os::fd::AsFd, path::PathBuf, time::Duration};
 
 use jiff::Zoned;
@@ -70,7 +73,7 @@ pub struct RunConfig {
 }
 
 /// What the agent shall do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AgentConfig {
     /// How to capture.
     pub capture: CaptureOptions,
@@ -179,6 +182,24 @@ impl From<&CaptureArgs> for CaptureOptions {
             },
             procfs: args.procfs.clone(),
         }
+    }
+}
+
+impl AgentConfig {
+    /// Names of the flags that are set differently in the other one, and mean something at the start only.
+    pub fn fixed_differences(&self, other: &Self) -> Vec<&'static str> {
+        let (probes, others) = (&self.capture.probes, &other.capture.probes);
+        let differences = [
+            ("web.listen-address", self.listen != other.listen),
+            ("web.telemetry-path", self.telemetry_path != other.telemetry_path),
+            ("socket", self.socket != other.socket),
+            ("history-dir, history.max-bytes, history.max-age or no-history", self.history != other.history),
+            ("bpf-stats", self.measures_programs != other.measures_programs),
+            ("ring-buffer-bytes", probes.ring_bytes != others.ring_bytes),
+            ("probes", probes.selection != others.selection),
+            ("path.procfs", self.capture.procfs != other.capture.procfs),
+        ];
+        differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 }
 

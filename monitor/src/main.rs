@@ -17,7 +17,10 @@ use resetmon::{
     catalogue::Language,
     cli::{Args, Command, QueryArgs},
     client::ClientError,
-    config::{self, AgentConfig, ConfigError, DoctorConfig, QueryConfig, RunConfig, WatchConfig},
+    config::{
+        self, AgentConfig, ConfigError, DoctorConfig, QueryConfig, RunConfig, WatchConfig,
+        arguments::{self, ArgumentsError},
+    },
     demo, doctor,
     explain::{self, ExplainError, Subject},
     kernel::error::KernelError,
@@ -36,7 +39,14 @@ const NO_AGENT: u8 = 3;
 const NO_PERMISSION: u8 = 4;
 
 fn main() -> ExitCode {
-    let args = Args::from_command_line();
+    let args = match arguments::parse(std::env::args_os()) {
+        Ok(args) => args,
+        Err(ArgumentsError::CommandLine(error)) => error.exit(),
+        Err(error) => {
+            tell(Chain(&error));
+            return ExitCode::from(FAILED);
+        }
+    };
     match run(&args) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -149,8 +159,13 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Query(args) => query::follow(&asked(args)?, context, &mut to, &mut shutdown).await?,
         Command::Agent(args) => {
             let config = AgentConfig::from(args);
+            if args.check_config {
+                agent::check(&config)?;
+                tell("the configuration is valid");
+                return Ok(ExitCode::SUCCESS);
+            }
             pid_namespace::tell_unless_host(&config.capture.procfs);
-            agent::run(&config, context.host, &mut shutdown).await?;
+            agent::run(&config, context.host, &mut shutdown, agent_config).await?;
         }
         Command::Demo(args) => {
             let options = CaptureOptions::from(&args.capture);
@@ -177,6 +192,14 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
 /// What the arguments of `query` mean now and here.
 fn asked(args: &QueryArgs) -> Result<QueryConfig, ConfigError> {
     QueryConfig::new(args, &Zoned::now())
+}
+
+/// What the agent shall do by the arguments of this process and the files as they are now.
+fn agent_config() -> Result<AgentConfig, ArgumentsError> {
+    match arguments::parse(std::env::args_os())?.command {
+        Command::Agent(args) => Ok(AgentConfig::from(&args)),
+        _ => unreachable!("the arguments of a process do not change"),
+    }
 }
 
 fn context(choice: ColorChoice, of: &impl IsTerminal) -> Context {

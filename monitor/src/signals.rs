@@ -29,6 +29,21 @@ impl Shutdown {
     }
 }
 
+/// SIGHUP, which asks a daemon to read its configuration again, caught from the moment this is made.
+pub struct HangUp(Signal);
+
+impl HangUp {
+    /// Catches the signal; needs a runtime.
+    pub fn new() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits until it comes.
+    pub async fn came(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 /// Passes on signals to a command that is run, from the moment this is made, and outlives them.
 pub struct Relay {
     interrupt: Signal,

@@ -84,6 +84,11 @@ impl Agent {
         self.process.wait();
     }
 
+    /// Where its endpoint is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Asks its endpoint for `path`.
     pub fn get(&self, path: &str) -> Response {
         get(self.address, path).unwrap_or_else(|error| panic!("{path} of the agent: {error}"))

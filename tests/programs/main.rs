@@ -6,6 +6,7 @@ mod authority;
 mod endpoint;
 mod forking;
 mod haproxy;
+mod monitoring;
 mod nginx;
 mod postgresql;
 mod prometheus;

@@ -74,6 +74,14 @@ impl Default for ProbeOptions {
     }
 }
 
+impl ProbeOptions {
+    /// Whether a kernel would take them, as far as that is known without it.
+    pub fn check(&self) -> Result<(), KernelError> {
+        let (got, page) = (self.ring_bytes, u32::try_from(procfs::page_size()).unwrap_or(4096));
+        if got.is_power_of_two() && got >= page { Ok(()) } else { Err(KernelError::RingSize { got, page }) }
+    }
+}
+
 /// Attached probes; dropping them detaches.
 pub struct Probes {
     ebpf: Ebpf,
@@ -86,7 +94,7 @@ pub struct Probes {
 impl Probes {
     /// Loads and attaches what is required, and what is asked for and possible of the rest.
     pub fn attach(options: &ProbeOptions) -> Result<Self, KernelError> {
-        check_ring_size(options.ring_bytes)?;
+        options.check()?;
         if let Some(missing) = privilege::missing().map_err(procfs_error)? {
             return Err(KernelError::Permission { missing });
         }
@@ -214,11 +222,6 @@ pub fn read_layout(path: &Path) -> Result<KernelLayout, KernelError> {
 
 fn procfs_error(source: io::Error) -> KernelError {
     KernelError::Procfs { path: PathBuf::from("/proc"), source }
-}
-
-fn check_ring_size(got: u32) -> Result<(), KernelError> {
-    let page = u32::try_from(procfs::page_size()).unwrap_or(4096);
-    if got.is_power_of_two() && got >= page { Ok(()) } else { Err(KernelError::RingSize { got, page }) }
 }
 
 fn load(layout: &KernelLayout, options: &ProbeOptions) -> Result<Ebpf, KernelError> {

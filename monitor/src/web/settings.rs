@@ -16,13 +16,11 @@ const MOST_BYTES: u64 = 1 << 20;
 
 /// A web configuration and the file that it comes from.
 #[derive(Debug)]
-pub struct Settings {
-    path: Option<PathBuf>,
-    state: Mutex<State>,
-}
+pub struct Settings(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
+    path: Option<PathBuf>,
     valid: Arc<WebConfig>,
     /// All that was read at the last try, whatever came of it.
     seen: Vec<Seen>,
@@ -38,24 +36,26 @@ struct Seen {
 impl Settings {
     /// The configuration in this file; without one nothing is protected.
     pub fn load(path: Option<PathBuf>) -> Result<Self, WebConfigError> {
-        let (valid, seen) = match &path {
-            Some(path) => {
-                let (parsed, seen) = load(path);
-                (parsed?, seen)
-            }
-            None => (WebConfig::default(), Vec::new()),
-        };
-        Ok(Self { path, state: Mutex::new(State { valid: Arc::new(valid), seen }) })
+        State::load(path).map(Mutex::new).map(Self)
+    }
+
+    /// From now on the configuration is in this file, unless that is wrong.
+    pub fn move_to(&self, path: Option<PathBuf>) -> Result<(), WebConfigError> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.path != path {
+            *state = State::load(path)?;
+        }
+        Ok(())
     }
 
     /// The configuration as it is now.
     pub fn current(&self) -> Arc<WebConfig> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_unchanged = |seen: &Seen| content(&seen.path).map_err(|error| error.kind()) == seen.content;
-        let Some(path) = self.path.as_ref().filter(|_| !state.seen.iter().all(is_unchanged)) else {
+        let Some(path) = state.path.clone().filter(|_| !state.seen.iter().all(is_unchanged)) else {
             return Arc::clone(&state.valid);
         };
-        let (parsed, seen) = load(path);
+        let (parsed, seen) = load(&path);
         state.seen = seen;
         match parsed {
             Ok(config) => {
@@ -65,6 +65,19 @@ impl Settings {
             Err(error) => tell(format_args!("{}; what was valid before stays so", Chain(&error))),
         }
         Arc::clone(&state.valid)
+    }
+}
+
+impl State {
+    fn load(path: Option<PathBuf>) -> Result<Self, WebConfigError> {
+        let (valid, seen) = match &path {
+            Some(path) => {
+                let (parsed, seen) = load(path);
+                (parsed?, seen)
+            }
+            None => (WebConfig::default(), Vec::new()),
+        };
+        Ok(Self { path, valid: Arc::new(valid), seen })
     }
 }
 
