@@ -71,7 +71,7 @@ pub struct Line {
 pub enum Told {
     /// An event.
     Event(Arc<Line>),
-    /// So many events were lost here, because they were not read in time.
+    /// So many events were lost, because somebody was not fast enough.
     Lost(u64),
 }
 
@@ -105,6 +105,14 @@ impl Hub {
         for follower in interested {
             let lost = lock(&follower.queue).push(Arc::clone(&line));
             self.losses.add(Place::Subscriber, lost);
+            follower.arrived.notify_one();
+        }
+    }
+
+    /// So many events never came here: whoever follows may have missed them.
+    pub fn lose(&self, events: u64) {
+        for follower in lock(&self.followers).all.values() {
+            lock(&follower.queue).lost += events;
             follower.arrived.notify_one();
         }
     }

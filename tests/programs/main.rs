@@ -4,6 +4,7 @@
 
 mod authority;
 mod endpoint;
+mod followers;
 mod forking;
 mod haproxy;
 mod monitoring;

@@ -4,7 +4,10 @@
 use std::{
     io,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -49,6 +52,8 @@ pub(super) struct Live {
     hub: Arc<Hub>,
     losses: Arc<Losses>,
     events: mpsc::Sender<ResetEvent>,
+    /// How many found no room, and nobody was told of yet.
+    missed: Arc<AtomicU64>,
     thread: JoinHandle<()>,
 }
 
@@ -57,14 +62,16 @@ impl Live {
     pub(super) fn start(outlet: Outlet) -> io::Result<Self> {
         let (hub, losses) = (Arc::clone(&outlet.hub), Arc::clone(&outlet.losses));
         let (events, queue) = mpsc::channel(QUEUE);
+        let missed = Arc::new(AtomicU64::new(0));
+        let unheard = Arc::clone(&missed);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("socket".to_owned()).spawn(move || {
             if let Err(error) = privilege::drop_all() {
                 tell(Chain(&error));
             }
-            runtime.block_on(serve(outlet, queue));
+            runtime.block_on(serve(outlet, queue, &unheard));
         })?;
-        Ok(Self { hub, losses, events, thread })
+        Ok(Self { hub, losses, events, missed, thread })
     }
 
     /// Hands events to those who follow them.
@@ -75,6 +82,7 @@ impl Live {
         for event in events {
             if self.events.try_send(event.clone()).is_err() {
                 self.losses.add(Place::Queue, 1);
+                self.missed.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -87,12 +95,16 @@ impl Live {
     }
 }
 
-async fn serve(outlet: Outlet, mut queue: mpsc::Receiver<ResetEvent>) {
+async fn serve(outlet: Outlet, mut queue: mpsc::Receiver<ResetEvent>, missed: &AtomicU64) {
     let Outlet { hub, source, path, socket, .. } = outlet;
     let router = routes::router(Arc::clone(&hub), source);
     let distribute = async {
         while let Some(event) = queue.recv().await {
             hub.publish(event);
+            match missed.swap(0, Ordering::Relaxed) {
+                0 => {}
+                events => hub.lose(events),
+            }
         }
     };
     tokio::select! {

@@ -71,6 +71,14 @@ fn who_does_not_read_loses_the_oldest_and_is_told() {
 }
 
 #[test]
+fn what_never_came_is_told_as_lost() {
+    let hub = hub();
+    let following = hub.follow("pid 1".parse().expect("a filter")).expect("room");
+    hub.lose(3);
+    assert_eq!(told(&following), ["-3"]);
+}
+
+#[test]
 fn the_number_of_followers_is_bounded() {
     let hub = hub();
     let all: Vec<_> = (0..MOST_FOLLOWERS).map(|_| hub.follow(Filter::everything()).expect("room")).collect();
