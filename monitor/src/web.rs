@@ -22,7 +22,7 @@ use crate::notice::{Chain, tell};
 /// Time between two tries to listen, or to accept when the system has no room for another connection.
 const RETRY: Duration = Duration::from_secs(1);
 /// Connections at a time; more wait.
-const MOST_CONNECTIONS: usize = 64;
+const MOST_CONNECTIONS: usize = 256;
 
 /// What the endpoint shows.
 pub trait Source: Send + Sync + 'static {

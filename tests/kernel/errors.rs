@@ -44,7 +44,7 @@ fn without_capabilities() {
 fn after_enough() {
     let _host = host::shared();
     let netns = Netns::new();
-    let watch = Watch::with(&["-n", "1", "--comm", "test-enough"]);
+    let watch = Watch::with(&["-n", "1", "comm test-enough", "and", "not", "(ipv6 or comm test-signal)"]);
     refuse_one(&netns, "test-enough");
     let (status, events) = watch.wait();
     assert!(status.success(), "{status}");
@@ -90,6 +90,8 @@ fn wrong_arguments() {
         &["watch", "--peer", "10.0.0.0/33"][..],
         &["watch", "--pid", "minus"],
         &["watch", "--port", "65536"],
+        &["watch", "port", "443", "and", "(", "sent"],
+        &["run", "prot", "443", "--", "true"],
         &["watch", "-n", "0"],
         &["watch", "-o", "xml"],
         &["watch", "--no-such-flag"],

@@ -6,6 +6,7 @@ mod abort_on_linger;
 mod accept;
 mod accepted_reset;
 mod agent;
+mod agent_clients;
 mod agent_config;
 mod bpf_stats;
 mod causes;
