@@ -4,6 +4,7 @@
 
 mod forking;
 mod haproxy;
+mod history;
 mod nginx;
 mod postgresql;
 mod python_requests;

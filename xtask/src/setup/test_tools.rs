@@ -11,12 +11,12 @@ use super::apt::Apt;
 use super::probe::{Channel, Compiler};
 use crate::process::{self, program, say};
 
-/// Traffic, network namespaces, firewall rules.
-const DRIVEN_BY_TESTS: [&str; 4] = ["python3", "python3-requests", "iproute2", "nftables"];
+/// Traffic, network namespaces, firewall rules, who else reads the history.
+const DRIVEN_BY_TESTS: [&str; 5] = ["python3", "python3-requests", "iproute2", "nftables", "sqlite3"];
 /// Servers that tests run by themselves, each with the name of its service.
 const SERVERS: [&str; 4] = ["nginx", "haproxy", "postgresql", "redis-server"];
 /// Traffic, network namespaces, and what other tools show.
-const DRIVEN_BY_BENCHMARKS: [&str; 4] = ["python3", "iproute2", "util-linux", "bpftrace"];
+const DRIVEN_BY_BENCHMARKS: [&str; 5] = ["python3", "iproute2", "util-linux", "bpftrace", "sqlite3"];
 /// Other kernels: an emulator, what is in the guest, Debian's keys, and what Debian compresses modules with.
 const FOR_VIRTUAL_MACHINES: [&str; 5] =
     ["qemu-system-x86", "busybox-static", "util-linux", "debian-archive-keyring", "xz-utils"];
@@ -33,7 +33,7 @@ pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
     }
     if !apt.exists {
         say(
-            "tests: no apt-get; they need python3 with requests, ip, nft, nginx, HAProxy, PostgreSQL and Redis where \
+            "tests: no apt-get; they need python3 with requests, ip, nft, sqlite3, nginx, HAProxy, PostgreSQL and Redis where \
              Debian has them, QEMU and, for one of them, promtool",
         );
         return Ok(());
