@@ -18,7 +18,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What the shell answers, each row an object.
 fn sqlite3(shard: &Path, statement: &str) -> Vec<Value> {
     let mut command = Command::new("sqlite3");
-    let output = command.args(["-readonly", "-json"]).arg(shard).arg(statement).output().expect("sqlite3");
+    // A shard that was just made is locked for a moment.
+    let output = command
+        .args(["-readonly", "-json", "-cmd", ".timeout 5000"])
+        .arg(shard)
+        .arg(statement)
+        .output()
+        .expect("sqlite3");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{statement}: {said}");
     // No rows are no output.
