@@ -6,7 +6,10 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -368,6 +371,48 @@ fn who_follows_sees_each_reset_once() {
     let seen: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(ids(&seen), ids(&query(&folder, &["--received", "--pid", &pid])));
     agent.terminate();
+}
+
+/// Whoever is in the group of the folder reads, and nobody else; neither can write.
+#[test]
+fn the_group_may_read() {
+    let _host = host::shared();
+    let folder = Folder::new();
+    fs::set_permissions(&folder.path, fs::Permissions::from_mode(0o750)).expect("its permissions");
+    let agent = agent(&folder);
+    let (_netns, mut actor, connect) = refused();
+    let pid = actor.pid().to_string();
+    let read_as = |group: &str| {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid", "65534", "--regid", group, "--clear-groups", "--inh-caps=-all"])
+            .arg(copy_of_binary());
+        command.args(["query", "-o", "json", "--received", "--pid", &pid, "--history-dir", folder.as_str()]);
+        let output = command.output().expect("setpriv(1), of the package util-linux");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).lines().count(), output.stderr)
+    };
+    actor.fails(&connect, "ECONNREFUSED");
+    wait_for("the reset", || (query(&folder, &["--received", "--pid", &pid]).len() == 1).then_some(()));
+    let (code, count, said) = read_as("0");
+    assert_eq!((code, count), (Some(0), 1), "while it is written: {}", String::from_utf8_lossy(&said));
+    let (code, count, said) = read_as("65534");
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!((code, count), (Some(4), 0), "{said}");
+    assert!(said.contains("sudo"), "{said}");
+    agent.terminate();
+    let (code, count, said) = read_as("0");
+    assert_eq!((code, count), (Some(0), 1), "after: {}", String::from_utf8_lossy(&said));
+}
+
+/// The product where anybody may run it.
+fn copy_of_binary() -> &'static Path {
+    static COPY: OnceLock<PathBuf> = OnceLock::new();
+    COPY.get_or_init(|| {
+        let copy = std::env::temp_dir().join(format!("resetmon-test-binary-{}", std::process::id()));
+        fs::copy(binary(), &copy).expect("a copy");
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("its permissions");
+        copy
+    })
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod endpoint;
 mod followers;
 mod forking;
 mod haproxy;
+mod history;
 mod monitoring;
 mod nginx;
 mod postgresql;

@@ -1,4 +1,5 @@
-//! Benchmarks of what is promised: who is named and why, what a connection costs, how long a start takes. Each is a program of
+//! Benchmarks of what is promised: who is named and why, what a connection costs, how long a start takes, how fast a history
+//! is written and read. Each is a program of
 //! the tests' package; this builds it and resetmon for real use, and starts it as root.
 //!
 //! Deliberately lacks any figure: what is wanted is known to the benchmark, which fails when it is not so.
@@ -33,6 +34,12 @@ pub(crate) enum Benchmark {
         /// A record of the corpus, instead of making one
         record: Option<PathBuf>,
     },
+    /// How fast a history is written, and asked beside the shell of `SQLite`
+    History {
+        /// What the benchmark is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// How long owners of open sockets are searched for at the start
     Seed,
 }
@@ -43,6 +50,7 @@ impl Benchmark {
             Self::Attribution { arguments } => ("attribution", arguments),
             Self::Connections { arguments } => ("connections", arguments),
             Self::Diagnosis { record } => return diagnosis(record),
+            Self::History { arguments } => ("history", arguments),
             Self::Seed => ("seed", Vec::new()),
         };
         let network = Network::Online;

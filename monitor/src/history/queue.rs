@@ -2,7 +2,6 @@
 //! slow disk costs neither memory nor the capture's time.
 
 use std::{
-    collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -25,7 +24,7 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    events: VecDeque<ResetEvent>,
+    events: Vec<ResetEvent>,
     is_closed: bool,
 }
 
@@ -46,7 +45,7 @@ impl Queue {
         let mut lost = 0;
         for event in events {
             if waiting.events.len() < CAPACITY && !waiting.is_closed {
-                waiting.events.push_back(event);
+                waiting.events.push(event);
             } else {
                 lost += 1;
             }
@@ -70,13 +69,14 @@ impl Queue {
         self.lock().events.len()
     }
 
-    /// Waits until there is something to be written, or `idle` has passed, and appends it to `to`.
+    /// Waits until there is something to be written, or `idle` has passed, and puts it into `to`, which is empty.
     pub(super) fn take(&self, idle: Duration, to: &mut Vec<ResetEvent>) -> Woken {
         let mut waiting = self.wait(self.lock(), idle, |waiting| !waiting.events.is_empty());
         if !waiting.events.is_empty() {
             waiting = self.wait(waiting, PATIENCE, |waiting| waiting.events.len() >= BATCH);
         }
-        to.extend(waiting.events.drain(..));
+        // Nobody waits while many are moved.
+        std::mem::swap(&mut waiting.events, to);
         if waiting.is_closed { Woken::Closed } else { Woken::Open }
     }
 
@@ -116,6 +116,7 @@ mod tests {
         assert_eq!(queue.take(Duration::ZERO, &mut taken), Woken::Open);
         assert_eq!((taken.len(), queue.len()), (CAPACITY, 0));
         queue.close();
+        taken.clear();
         assert_eq!(queue.push(events(2)), 2);
         assert_eq!(queue.take(Duration::from_mins(1), &mut taken), Woken::Closed);
     }

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
-    io::{self, Read as _},
+    io::Read as _,
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     time::Duration,
@@ -23,6 +23,8 @@ use crate::model::ResetEvent;
 
 /// What anybody in the group may read, and only the agent write.
 const MODE: u32 = 0o640;
+/// What a shard is called while it is made.
+const UNFINISHED: &str = "unfinished";
 /// How long somebody else may lock the file.
 const BUSY: Duration = Duration::from_millis(500);
 /// Pages of the log beside the database before they are moved into it: four megabytes.
@@ -54,34 +56,40 @@ pub(super) enum Kind {
 impl Shard {
     /// Makes a new one.
     pub(super) fn create(folder: &Path, mut span: Span, host: &str) -> Result<Self, HistoryError> {
+        // Until it is whole it has another name: nobody takes half a shard for a file that is none.
+        let unfinished = folder.join(UNFINISHED);
+        remove(&unfinished);
         let path = loop {
             let path = folder.join(span.to_string());
-            match OpenOptions::new().write(true).create_new(true).mode(MODE).open(&path) {
-                // Whatever the umask says.
-                Ok(file) => match file.set_permissions(Permissions::from_mode(MODE)) {
-                    Ok(()) => break path,
-                    Err(source) => return Err(HistoryError::Folder { operation: "share", path, source }),
-                },
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => span = span.later(),
-                Err(source) => return Err(HistoryError::Folder { operation: "make", path, source }),
+            if !path.exists() {
+                break path;
             }
+            span = span.later();
         };
-        let made = open_to_write(&path).and_then(|connection| {
-            // In one transaction, and before there is a log: the file itself says from the start what it is.
-            connection.execute_batch(&format!("BEGIN;\n{}COMMIT;", schema::create()))?;
+        let failed = |source| HistoryError::Folder { operation: "make", path: path.clone(), source };
+        let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished);
+        // Whatever the umask says.
+        file.and_then(|file| file.set_permissions(Permissions::from_mode(MODE))).map_err(failed)?;
+        let made = open_to_write(&unfinished).and_then(|connection| {
+            connection.execute_batch(&format!("BEGIN;\n{}", schema::create()))?;
             connection.execute("INSERT INTO meta VALUES ('host', ?)", [host])?;
             connection.execute("INSERT INTO meta VALUES ('resetmon', ?)", [env!("CARGO_PKG_VERSION")])?;
-            Ok(connection)
+            connection.execute_batch("COMMIT")
         });
-        match made.and_then(|connection| Ok((Dictionary::new(&connection)?, logged(connection)?))) {
+        if let Err(source) = made {
+            remove(&unfinished);
+            return Err(HistoryError::Shard { operation: "make", path, source });
+        }
+        fs::rename(&unfinished, &path).map_err(failed)?;
+        let opened = open_to_write(&path).and_then(|connection| {
+            let connection = logged(connection)?;
+            Ok((Dictionary::new(&connection)?, connection))
+        });
+        match opened {
             Ok((dictionary, connection)) => {
                 Ok(Self { span, path, connection, dictionary, cells: Cells::new() })
             }
-            Err(source) => {
-                // Half a shard is none: it would be in the way of readers.
-                remove(&path);
-                Err(HistoryError::Shard { operation: "make", path, source })
-            }
+            Err(source) => Err(HistoryError::Shard { operation: "open", path, source }),
         }
     }
 

@@ -8,12 +8,13 @@ use super::apt::Apt;
 use super::probe::{Channel, Compiler};
 use crate::process::{self, program, say};
 
-/// Traffic, network namespaces, firewall rules, a client of the agent's endpoint and certificates for both.
-const DRIVEN_BY_TESTS: [&str; 6] = ["python3", "python3-requests", "iproute2", "nftables", "curl", "openssl"];
+/// Traffic, network namespaces, firewall rules, clients of the agent, certificates for both, who else reads the history.
+const DRIVEN_BY_TESTS: [&str; 7] =
+    ["python3", "python3-requests", "iproute2", "nftables", "curl", "openssl", "sqlite3"];
 /// Servers that tests run by themselves, each with the name of its service.
 const SERVERS: [&str; 5] = ["nginx", "haproxy", "postgresql", "redis-server", "prometheus"];
 /// Traffic, network namespaces, and what other tools show.
-const DRIVEN_BY_BENCHMARKS: [&str; 4] = ["python3", "iproute2", "util-linux", "bpftrace"];
+const DRIVEN_BY_BENCHMARKS: [&str; 5] = ["python3", "iproute2", "util-linux", "bpftrace", "sqlite3"];
 /// Other kernels: an emulator, what is in the guest, Debian's keys, and what Debian compresses modules with.
 const FOR_VIRTUAL_MACHINES: [&str; 5] =
     ["qemu-system-x86", "busybox-static", "util-linux", "debian-archive-keyring", "xz-utils"];
@@ -28,8 +29,8 @@ pub(super) fn install(compiler: &Compiler, apt: &mut Apt) -> Result<()> {
     }
     if !apt.exists {
         say(
-            "tests: no apt-get; they need python3 with requests, ip, nft, curl, openssl, nginx, HAProxy, PostgreSQL, Redis \
-             and Prometheus where Debian has them, and QEMU",
+            "tests: no apt-get; they need python3 with requests, ip, nft, curl, openssl, sqlite3, nginx, HAProxy, PostgreSQL, \
+             Redis and Prometheus where Debian has them, and QEMU",
         );
         return Ok(());
     }

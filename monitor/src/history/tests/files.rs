@@ -250,6 +250,26 @@ fn what_was_not_closed_is_read_and_sealed_later() {
 }
 
 #[test]
+fn shards_that_go_while_they_are_read_end_nothing() {
+    let folder = Folder::new();
+    let events: Vec<_> = (10..20).map(|hour| unread_at(&format!("2026-11-24T{hour}:30:00Z"), hour)).collect();
+    folder.write(&events);
+    let history = History::open(&folder.0).expect("a history");
+    let mut read = history.events(&Range::ALL, Order::Descending, &Filter::everything());
+    let first: Vec<_> = read.by_ref().take(3).map(|recorded| recorded.event.sequence).collect();
+    assert_eq!(first, [19, 18, 17]);
+    let mut store = folder.store();
+    let now = at("2026-12-01T17:30:00Z").as_nanosecond().try_into().expect("in this age");
+    assert_eq!(store.trim(now).shards, 3);
+    write(&mut store, &[unread_at("2026-11-24T20:30:00Z", 20)]);
+    assert_eq!(read.by_ref().map(|recorded| recorded.event.sequence).collect::<Vec<_>>(), [] as [u16; 0]);
+    assert!(read.problems().is_empty());
+    // Who asks anew sees what is there.
+    let again = History::open(&folder.0).expect("a history");
+    assert_eq!(again.events(&Range::ALL, Order::Ascending, &Filter::everything()).count(), 4);
+}
+
+#[test]
 fn no_folder_is_an_error() {
     let error = History::open(&Folder::new().0).expect_err("no folder");
     assert!(error.is_gone());
