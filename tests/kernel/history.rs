@@ -402,6 +402,7 @@ fn the_group_may_read() {
     agent.terminate();
     let (code, count, said) = read_as("0");
     assert_eq!((code, count), (Some(0), 1), "after: {}", String::from_utf8_lossy(&said));
+    fs::remove_file(copy_of_binary()).expect("the copy");
 }
 
 /// The product where anybody may run it.
