@@ -23,7 +23,7 @@ use crate::{
 mod tests;
 
 /// Most events that wait for one follower; the oldest is lost beyond that. What waits is shared among followers.
-pub const QUEUE_LIMIT: usize = 4096;
+pub const QUEUE_LIMIT: usize = 1024;
 
 /// Most followers at once.
 pub const MOST_FOLLOWERS: usize = 512;

@@ -14,6 +14,7 @@ mod daemon;
 mod family;
 mod feature;
 mod foreign;
+pub mod host;
 mod metrics;
 mod module;
 mod netns;

@@ -22,7 +22,6 @@ mod firewall;
 mod handshake_ttl;
 mod history;
 mod holders;
-mod host;
 mod ignored;
 mod incident;
 mod keepalive;
@@ -39,3 +38,5 @@ mod run;
 mod socket;
 mod time_wait;
 mod workload;
+
+use resetmon_tests::host;

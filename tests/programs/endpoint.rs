@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use resetmon_tests::{Agent, Folder, Running};
+use resetmon_tests::{Agent, Folder, Running, host};
 
 use crate::authority::Authority;
 
@@ -52,6 +52,7 @@ impl Protected {
 
 #[test]
 fn metrics_are_compressed_for_those_who_want_it() {
+    let _host = host::shared();
     let folder = Folder::new();
     let agent = Protected::start(&folder.write("web.yml", ""), &["--web.telemetry-path", "/somewhere/else"]);
     let agent = Protected { url: agent.url.trim_end_matches("/somewhere/else").to_owned(), ..agent };
@@ -76,6 +77,7 @@ fn metrics_are_compressed_for_those_who_want_it() {
 
 #[test]
 fn clients_need_a_certificate_and_a_password() {
+    let _host = host::shared();
     let authority = Authority::new();
     authority.issue("server", "DNS:localhost,IP:127.0.0.1");
     authority.issue("prometheus", "DNS:prometheus.example");
@@ -137,6 +139,7 @@ fn clients_need_a_certificate_and_a_password() {
 
 #[test]
 fn the_configuration_changes_without_a_restart() {
+    let _host = host::shared();
     let authority = Authority::new();
     authority.issue("server", "IP:127.0.0.1");
     let tls = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n";
@@ -179,6 +182,7 @@ fn the_configuration_changes_without_a_restart() {
 
 #[test]
 fn a_broken_configuration_starts_nothing() {
+    let _host = host::shared();
     let folder = Folder::new();
     let path = folder.write("web.yml", "basic_auth_users:\n  anna: secret\n");
     let mut agent = Agent::spawn("127.0.0.1:0", &["--web.config.file", &path]);

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use resetmon_tests::{Agent, Family, Folder, LIMIT, Netns};
+use resetmon_tests::{Agent, Family, Folder, LIMIT, Netns, host};
 use serde_json::Value;
 
 /// Between two looks.
@@ -44,6 +44,7 @@ fn rows(folder: &Path, statement: &str) -> Vec<Value> {
 
 #[test]
 fn the_shell_reads_what_is_written() {
+    let _host = host::shared();
     let folder = Folder::new();
     // The thread that writes has no capability, so the folder is to be its own.
     chown(folder.path(), Some(0), Some(0)).expect("root's folder");

@@ -10,7 +10,7 @@ use std::{
 };
 
 use resetmon::cause::Cause;
-use resetmon_tests::{Agent, Family, Folder, Netns};
+use resetmon_tests::{Agent, Family, Folder, Netns, host};
 use serde_json::Value;
 
 use crate::prometheus::Prometheus;
@@ -45,18 +45,21 @@ fn promtool(arguments: &[&str], input: &str) -> String {
 
 #[test]
 fn promtool_finds_nothing_to_improve() {
+    let _host = host::shared();
     let agent = Agent::start(&["--bpf-stats"]);
     assert_eq!(promtool(&["check", "metrics"], &agent.get("/metrics").body), "");
 }
 
 #[test]
 fn rules_do_what_their_cases_say() {
+    let _host = host::shared();
     assert!(promtool(&["check", "rules", "resetmon.rules.yml"], "").contains("SUCCESS"));
     assert!(promtool(&["test", "rules", "resetmon.tests.yml"], "").contains("SUCCESS"));
 }
 
 #[test]
 fn every_alert_has_a_case() {
+    let _host = host::shared();
     let named = |file: &str, key: &str| -> BTreeSet<String> {
         let text = text_of(file);
         text.lines().filter_map(|line| line.split_once(key)).map(|(_, name)| name.to_owned()).collect()
@@ -68,6 +71,7 @@ fn every_alert_has_a_case() {
 
 #[test]
 fn rules_name_causes_that_there_are() {
+    let _host = host::shared();
     let rules = text_of("prometheus/resetmon.rules.yml");
     let after_cause = rules.split("cause=").skip(1).filter_map(|rest| rest.split('"').nth(1));
     let causes: Vec<_> = after_cause.flat_map(|causes| causes.split('|')).collect();
@@ -92,6 +96,7 @@ fn expressions() -> Vec<(String, String)> {
 
 #[test]
 fn the_dashboard_shows_what_a_prometheus_knows() {
+    let _host = host::shared();
     let agent = Agent::start(&["--bpf-stats"]);
     let folder = Folder::new();
     let rules = shipped("prometheus/resetmon.rules.yml");

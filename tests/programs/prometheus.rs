@@ -9,7 +9,7 @@ use std::{
 };
 
 use nix::sys::signal::Signal;
-use resetmon_tests::{Cgroup, Family, LIMIT, Netns, Running, get};
+use resetmon_tests::{Cgroup, Family, LIMIT, Netns, Running, get, host};
 use serde_json::Value;
 
 use crate::{
@@ -91,6 +91,7 @@ impl Drop for Prometheus {
 
 #[test]
 fn queries_tell_how_many_resets_there_were() {
+    let _host = host::shared();
     let authority = Authority::new();
     authority.issue("server", "IP:127.0.0.1");
     authority.issue("prometheus", "DNS:prometheus.example");

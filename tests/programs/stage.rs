@@ -1,16 +1,17 @@
 //! Where programs meet: a network namespace that is watched from outside.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::RwLockReadGuard};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use resetmon_tests::{Netns, Script, Watch, corpus::judge};
+use resetmon_tests::{Netns, Script, Watch, corpus::judge, host};
 use serde_json::{Value, json};
 
 /// Somewhere to run programs, and what was seen there.
 pub(crate) struct Stage {
+    _host: RwLockReadGuard<'static, ()>,
     pub(crate) netns: Netns,
     pub(crate) watch: Watch,
 }
@@ -25,8 +26,8 @@ pub(crate) struct Who<'a> {
 impl Stage {
     pub(crate) fn new() -> Self {
         // First, so that no other namespace of the watch's life has its number.
-        let netns = Netns::new();
-        Self { watch: Watch::start(), netns }
+        let (guard, netns) = (host::shared(), Netns::new());
+        Self { _host: guard, watch: Watch::start(), netns }
     }
 
     /// A Python program that is given these arguments.

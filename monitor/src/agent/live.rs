@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Most events that wait for the thread; what comes then is not told live.
-const QUEUE: usize = 8192;
+const QUEUE: usize = 4096;
 
 /// For how long followers are told what they have not read, at the end.
 const PARTING: Duration = Duration::from_millis(200);

@@ -38,7 +38,7 @@ const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Bytes of lines that are handed on at once, when so many are there.
-const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 16 << 10;
 /// Bytes of an expression: what is longer was not written by hand, and would be looked at for every event.
 const LONGEST_FILTER: usize = 4096;
 
