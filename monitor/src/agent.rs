@@ -102,7 +102,8 @@ pub async fn run(
         Arc::clone(&losses),
         Arc::clone(&hub),
     )?);
-    let outlet = Outlet { hub, losses, source: state.clone(), path: config.socket.clone(), socket };
+    let (counters, path) = (capture.counters(), config.socket.clone());
+    let outlet = Outlet { hub, losses, counters, source: state.clone(), path, socket };
     let live = Live::start(outlet).map_err(AgentError::Thread)?;
 
     let endpoint = Endpoint {

@@ -115,11 +115,15 @@ fn is_written(agent: &Agent, at_least: u64) -> Option<()> {
     (agent.metrics().sum("resetmon_history_events_written_total", &[]) >= at_least).then_some(())
 }
 
+/// What each observer takes for itself: when, by its own clocks, and in what order.
+const OBSERVED: [&str; 8] =
+    ["id", "time", "incident", "start_time", "age_us", "idle_us", "since_sent_us", "since_received_us"];
+
 /// An event without what depends on who observes it, and when that one looked at the clock.
 fn without_observer(mut event: Value) -> Value {
     for pointer in ["", "/process", "/connection", "/counterpart", "/counterpart/process"] {
         let members = event.pointer_mut(pointer).and_then(Value::as_object_mut).expect("an object");
-        for key in ["id", "time", "incident", "start_time", "age_us"] {
+        for key in OBSERVED {
             members.remove(key);
         }
     }

@@ -16,7 +16,10 @@ use tokio::{runtime, sync::mpsc};
 
 use crate::{
     hub::Hub,
-    kernel::privilege,
+    kernel::{
+        counters::Counters,
+        privilege::{self, Later},
+    },
     losses::{Losses, Place},
     model::ResetEvent,
     notice::{Chain, tell},
@@ -38,6 +41,8 @@ pub(super) struct Outlet {
     pub(super) hub: Arc<Hub>,
     /// Where losses are counted.
     pub(super) losses: Arc<Losses>,
+    /// What is read for those who ask, which takes a capability on some kernels.
+    pub(super) counters: Arc<Counters>,
     /// What the agent knows of itself.
     pub(super) source: Arc<dyn Source>,
     /// Where others ask.
@@ -58,7 +63,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Starts it; it drops its capabilities before it serves anybody.
+    /// Starts it; it drops the capabilities that it does not need before it serves anybody.
     pub(super) fn start(outlet: Outlet) -> io::Result<Self> {
         let (hub, losses) = (Arc::clone(&outlet.hub), Arc::clone(&outlet.losses));
         let (events, queue) = mpsc::channel(QUEUE);
@@ -66,7 +71,8 @@ impl Live {
         let unheard = Arc::clone(&missed);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("socket".to_owned()).spawn(move || {
-            if let Err(error) = privilege::drop_all() {
+            if let Err(error) = privilege::drop_in_thread(Later::default(), || outlet.counters.read().is_ok())
+            {
                 tell(Chain(&error));
             }
             runtime.block_on(serve(outlet, queue, &unheard));
