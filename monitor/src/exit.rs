@@ -38,7 +38,7 @@ impl Exit {
         match self {
             Self::Ok => "Success. A reader that goes away early, such as head(1), is no failure.",
             Self::Failed => "Something failed; the message on standard error tells what.",
-            Self::Usage => "The command line, an environment variable or the configuration file is wrong.",
+            Self::Usage => "The command line is wrong, or an environment variable that stands for a flag.",
             Self::NoAgent => "There is no agent that could be asked.",
             Self::NoPermission => {
                 "Privileges are missing; the message names them, and a command that would work."
