@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::{ArgAction, ArgMatches, ColorChoice, Parser, Subcommand, parser::ValueSource};
+use clap_complete::Shell;
 use resetmon_common::layout::DEFAULT_RING_BYTES;
 
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     explain::Subject,
     filter::flags::FilterFlags,
     history::{
+        self,
         groups::{Field, Measure},
         limits,
     },
@@ -69,6 +71,12 @@ pub enum Command {
     Explain(ExplainArgs),
     /// List the causes of resets, one a line
     Causes(CausesArgs),
+    /// Write what makes a shell complete the command line
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write a manual page as roff: of resetmon, or of one of its commands
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
     /// Make TCP traffic as told on standard input; serves demo and tests
     #[command(hide = true)]
     Actor(ActorArgs),
@@ -258,7 +266,7 @@ pub struct HistoryFolder {
         long = "history-dir",
         value_name = "PATH",
         env = "RESETMON_HISTORY_DIR",
-        default_value = "/var/lib/resetmon"
+        default_value = history::DEFAULT_FOLDER
     )]
     pub path: PathBuf,
 }
@@ -362,6 +370,37 @@ pub struct CausesArgs {
     /// In which language.
     #[command(flatten)]
     pub language: LanguageArgs,
+}
+
+/// What `completions --help` ends with.
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  resetmon completions bash > /usr/share/bash-completion/completions/resetmon
+  resetmon completions fish > ~/.config/fish/completions/resetmon.fish
+  . <(resetmon completions bash)";
+
+/// Arguments of `completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// What `man --help` ends with.
+const MAN_EXAMPLES: &str = "\
+Examples:
+  resetmon man watch | man -l -
+  resetmon man > /usr/local/share/man/man1/resetmon.1";
+
+/// Arguments of `man`.
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// Which command; without one, the main page is written
+    pub command: Option<String>,
+    /// List the commands that have a page, one a line
+    #[arg(long, conflicts_with = "command")]
+    pub list: bool,
 }
 
 /// In which language.

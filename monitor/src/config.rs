@@ -1,7 +1,7 @@
 //! What the user meant: validated, with defaults and environment resolved. Made from [`crate::cli`] in one place.
 
 pub mod arguments;
-mod file;
+pub(crate) mod file;
 
 use std::{ffi::OsString, net::SocketAddr, os::fd::AsFd, path::PathBuf, time::Duration};
 

@@ -27,6 +27,9 @@ mod tests;
 
 use std::{path::PathBuf, time::Duration};
 
+/// Where a history is unless somebody says otherwise.
+pub const DEFAULT_FOLDER: &str = "/var/lib/resetmon";
+
 /// Where a history is, and how much of it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryOptions {

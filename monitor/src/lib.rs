@@ -49,6 +49,8 @@ pub mod cli;
 #[cfg(feature = "bpf")]
 pub mod config;
 #[cfg(feature = "bpf")]
+pub mod exit;
+#[cfg(feature = "bpf")]
 pub mod notice;
 #[cfg(feature = "bpf")]
 pub mod signals;
@@ -81,6 +83,9 @@ pub mod web;
 pub mod explain;
 #[cfg(feature = "bpf")]
 pub mod query;
+
+#[cfg(feature = "bpf")]
+pub mod manual;
 
 #[cfg(feature = "bpf")]
 pub mod actor;

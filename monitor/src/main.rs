@@ -1,5 +1,4 @@
-//! Parses, runs, and turns the outcome into an exit code: 0 ok, 1 failed, 2 usage, 3 no agent reachable,
-//! 4 no permission.
+//! Parses, runs, and turns the outcome into an exit code.
 
 use std::{
     io::{self, BufWriter, IsTerminal, Write as _},
@@ -22,8 +21,10 @@ use resetmon::{
         arguments::{self, ArgumentsError},
     },
     demo, doctor,
+    exit::Exit,
     explain::{self, ExplainError, Subject},
     kernel::error::KernelError,
+    manual::{self, ManualError},
     notice::{Chain, tell},
     output::{self, Color, Context, page::Layout},
     pid_namespace,
@@ -33,18 +34,13 @@ use resetmon::{
     watch::{self, WatchError},
 };
 
-const FAILED: u8 = 1;
-const USAGE: u8 = 2;
-const NO_AGENT: u8 = 3;
-const NO_PERMISSION: u8 = 4;
-
 fn main() -> ExitCode {
     let args = match arguments::parse(std::env::args_os()) {
         Ok(args) => args,
         Err(ArgumentsError::CommandLine(error)) => error.exit(),
         Err(error) => {
             tell(Chain(&error));
-            return ExitCode::from(FAILED);
+            return Exit::Failed.into();
         }
     };
     match run(&args) {
@@ -77,12 +73,13 @@ fn main() -> ExitCode {
                 tell(format_args!("this would work: {}", run::with_sudo(std::env::args_os())));
             }
             ExitCode::from(match explain {
-                Some(ExplainError::NoHistory(_)) => NO_AGENT,
-                _ if matches!(error.downcast_ref(), Some(WatchError::AgentEnded)) => NO_AGENT,
-                _ if client.is_some_and(ClientError::is_absence) => NO_AGENT,
-                _ if error.is::<ConfigError>() => USAGE,
-                _ if is_permission => NO_PERMISSION,
-                _ => FAILED,
+                Some(ExplainError::NoHistory(_)) => Exit::NoAgent,
+                _ if matches!(error.downcast_ref(), Some(WatchError::AgentEnded)) => Exit::NoAgent,
+                _ if client.is_some_and(ClientError::is_absence) => Exit::NoAgent,
+                _ if matches!(error.downcast_ref(), Some(ManualError::UnknownCommand { .. })) => Exit::Usage,
+                _ if error.is::<ConfigError>() => Exit::Usage,
+                _ if is_permission => Exit::NoPermission,
+                _ => Exit::Failed,
             })
         }
     }
@@ -124,6 +121,20 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let layout = layout(args.color, causes.language.resolved());
             let mut to = BufWriter::new(io::stdout().lock());
             output::explain::causes(causes.output, layout, &mut to)?;
+            to.flush()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Completions(completions) => {
+            manual::completions(completions.shell, &mut io::stdout().lock())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Man(man) => {
+            let mut to = BufWriter::new(io::stdout().lock());
+            if man.list {
+                manual::list(&mut to)?;
+            } else {
+                manual::page(man.command.as_deref(), &mut to)?;
+            }
             to.flush()?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -173,7 +184,7 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
             let language = args.language.resolved();
             return tokio::select! {
                 played = demo::run(&options, context, language, &mut to) => played,
-                () = shutdown.requested() => Ok(ExitCode::from(FAILED)),
+                () = shutdown.requested() => Ok(Exit::Failed.into()),
             };
         }
         Command::Doctor(args) => {
@@ -182,6 +193,8 @@ async fn run_async(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Run(_)
         | Command::Explain(_)
         | Command::Causes(_)
+        | Command::Completions(_)
+        | Command::Man(_)
         | Command::Actor(_)
         | Command::Launch(_) => unreachable!("handled before"),
     }

@@ -7,6 +7,7 @@ mod kernel_test;
 mod lint;
 mod process;
 mod record;
+mod reference;
 mod run;
 mod setup;
 mod steps;
@@ -72,6 +73,12 @@ enum Command {
         #[command(subcommand)]
         benchmark: Benchmark,
     },
+    /// Write manual pages and completions into the target folder, for packages
+    Reference {
+        /// Fetch nothing
+        #[arg(long)]
+        offline: bool,
+    },
     /// Check format, warnings, the BPF object and the layout
     Lint,
 }
@@ -130,6 +137,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Test { offline } => test::test(network(offline)),
         Command::KernelTest { place, offline } => place.test(network(offline)),
         Command::Bench { benchmark } => benchmark.run(),
+        Command::Reference { offline } => reference::reference(network(offline)),
         Command::Record { record } => record::record(record),
         Command::Lint => {
             let mut steps = Steps::new();

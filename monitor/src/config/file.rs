@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use crate::spelling;
 
 /// Where it is unless somebody says otherwise.
-const DEFAULT_PATH: &str = "/etc/resetmon/config.toml";
+pub(crate) const DEFAULT_PATH: &str = "/etc/resetmon/config.toml";
 
 /// The command whose flags can be in the file; others take what they have in common with it.
 const OWNER: &str = "agent";

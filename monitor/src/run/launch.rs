@@ -17,12 +17,11 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use tokio::process::Child;
 
 use super::user::{Identity, OF_SUDO};
-use crate::{cli::LaunchArgs, notice::tell};
+use crate::{cli::LaunchArgs, exit::Exit, notice::tell};
 
 /// As shells have them.
 const CANNOT_EXECUTE: u8 = 126;
 const NOT_FOUND: u8 = 127;
-const NO_PERMISSION: u8 = 4;
 
 /// A process that waits at its gate.
 pub(super) struct Launched {
@@ -85,7 +84,7 @@ pub fn become_command(args: &LaunchArgs) -> ExitCode {
         tell(format_args!(
             "cannot run the command as user {uid}, which needs CAP_SETUID and CAP_SETGID: {error}"
         ));
-        return ExitCode::from(NO_PERMISSION);
+        return Exit::NoPermission.into();
     }
     let Some((program, arguments)) = args.command.split_first() else { return ExitCode::FAILURE };
     let error = Command::new(program).args(arguments).exec();
