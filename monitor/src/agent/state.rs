@@ -5,7 +5,8 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Map, Value, json};
@@ -17,7 +18,8 @@ use crate::{
     hub::Hub,
     kernel::{
         costs::{Measurement, ProgramCost, Programs},
-        counters::Counters,
+        counters::{Counters, Counts},
+        error::KernelError,
         status::ProbeStatus,
     },
     losses::{Losses, Place},
@@ -28,6 +30,11 @@ use crate::{
     socket::routes,
     web::Source,
 };
+
+/// How long a scrape waits for resets that are on their way: longer than the other end of one is waited for.
+const SETTLING: Duration = Duration::from_millis(150);
+/// From one look to the next, meanwhile.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What is known, and counted so far.
 pub(super) struct AgentState {
@@ -59,6 +66,25 @@ impl Measured {
 }
 
 impl AgentState {
+    /// What has been concluded, and the kernel's counts. Waits a moment for what is on its way, so that the sums agree where
+    /// resets are not without a pause.
+    fn settled(&self) -> Result<(Diagnosed, Counts), KernelError> {
+        let until = Instant::now() + SETTLING;
+        loop {
+            // Before the kernel's counts: what has been concluded has been counted there.
+            let diagnosed = {
+                let mut diagnosed = self.diagnosed.lock().unwrap_or_else(PoisonError::into_inner);
+                diagnosed.free_idle(self.started.elapsed());
+                diagnosed.clone()
+            };
+            let counts = self.counters.read()?;
+            if diagnosed.accounts_for(&counts) || Instant::now() >= until {
+                return Ok((diagnosed, counts));
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
     pub(super) fn new(
         capture: &Capture,
         measurement: Option<Measurement>,
@@ -125,14 +151,8 @@ impl AgentState {
 
 impl Source for AgentState {
     fn metrics(&self) -> anyhow::Result<Vec<u8>> {
-        // Before the kernel's counts: what has been concluded has been counted there.
-        let diagnosed = {
-            let mut diagnosed = self.diagnosed.lock().unwrap_or_else(PoisonError::into_inner);
-            diagnosed.free_idle(self.started.elapsed());
-            diagnosed.clone()
-        };
+        let (diagnosed, counts) = self.settled()?;
         let costs = self.measured.as_ref().map(Measured::costs);
-        let counts = self.counters.read()?;
         let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let sample = Sample {
             counts: &counts,

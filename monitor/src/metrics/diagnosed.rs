@@ -82,6 +82,12 @@ impl Diagnosed {
         }
     }
 
+    /// Whether all that the kernel has counted is concluded or lost, so that nothing is on its way.
+    pub fn accounts_for(&self, counts: &Counts) -> bool {
+        let concluded: u64 = self.sent.iter().chain(&self.received).sum();
+        concluded + counts.lost() >= counts.total()
+    }
+
     /// Ends the series of what has not occurred for long.
     pub fn free_idle(&mut self, now: Duration) {
         self.workloads.free_idle(now);
