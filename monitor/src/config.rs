@@ -11,7 +11,7 @@ use rustix::termios::tcgetwinsize;
 use crate::{
     capture::CaptureOptions,
     catalogue::Language,
-    cli::{AgentArgs, CaptureArgs, DoctorArgs, LanguageArgs, QueryArgs, RunArgs, WatchArgs},
+    cli::{AgentArgs, CaptureArgs, DoctorArgs, LanguageArgs, RunArgs, WatchArgs, history::QueryArgs},
     filter::{Filter, parse::ParseError},
     history::{
         HistoryOptions,

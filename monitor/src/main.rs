@@ -14,7 +14,7 @@ use resetmon::{
     agent::{self, AgentError},
     capture::CaptureOptions,
     catalogue::Language,
-    cli::{Args, Command, QueryArgs},
+    cli::{Args, Command, history::QueryArgs},
     client::ClientError,
     config::{
         self, AgentConfig, ConfigError, DoctorConfig, QueryConfig, RunConfig, WatchConfig,

@@ -77,6 +77,38 @@ pub struct ResetEvent {
 }
 
 impl ResetEvent {
+    /// A reset of which nothing is known but when it was, its place among others, which way the RST went, and between whom.
+    pub fn bare(time: Timestamp, sequence: u16, direction: Direction, tuple: FourTuple) -> Self {
+        Self {
+            time,
+            sequence,
+            direction,
+            reason: None,
+            state: None,
+            tuple,
+            netns: None,
+            errno: None,
+            process: None,
+            owner_from: OwnerFrom::None,
+            connection: None,
+            gone: None,
+            trigger: None,
+            rst: None,
+            netfilter_hook: None,
+            socket: None,
+            acting: None,
+            actor: None,
+            other_holders: Vec::new(),
+            exit: None,
+            cgroup_id: None,
+            cgroup: None,
+            workload: None,
+            counterpart: None,
+            incident: None,
+            diagnosis: None,
+        }
+    }
+
     /// Name of this event, unique on its host and in order of time.
     pub fn id(&self) -> EventId {
         // Times before 1970 do not happen on a host that runs this; they would only share an id.

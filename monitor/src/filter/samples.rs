@@ -48,34 +48,8 @@ const REASONS: [&str; 18] = [
 /// A reset of which only the direction and the ends are known.
 pub(crate) fn bare(direction: Direction, local: &str, peer: &str) -> ResetEvent {
     let end = |text: &str| -> SocketAddr { text.parse().expect("a socket address") };
-    ResetEvent {
-        time: Timestamp::new(NOON, 123_456_789).expect("a time"),
-        sequence: 7,
-        direction,
-        reason: None,
-        state: None,
-        tuple: FourTuple { local: end(local), peer: end(peer) },
-        netns: None,
-        errno: None,
-        process: None,
-        owner_from: OwnerFrom::None,
-        connection: None,
-        gone: None,
-        trigger: None,
-        rst: None,
-        netfilter_hook: None,
-        socket: None,
-        acting: None,
-        actor: None,
-        other_holders: Vec::new(),
-        exit: None,
-        cgroup_id: None,
-        cgroup: None,
-        workload: None,
-        counterpart: None,
-        incident: None,
-        diagnosis: None,
-    }
+    let time = Timestamp::new(NOON, 123_456_789).expect("a time");
+    ResetEvent::bare(time, 7, direction, FourTuple { local: end(local), peer: end(peer) })
 }
 
 /// A process that `/proc` was not asked about.

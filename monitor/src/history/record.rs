@@ -380,43 +380,22 @@ impl Cursor<'_> {
         Ok(catalogue::fact_from_words(&words).unwrap_or_else(|| Evidence::Told(words.into())))
     }
 
-    /// What is written of the other end's event. Its confidence is not: it is that of the event itself where both have the
-    /// same cause, and the lowest otherwise.
+    /// What is written of the other end's event.
     fn counterpart(&mut self, tuple: FourTuple, own: Option<&Diagnosis>) -> Read<Option<ResetEvent>> {
         let Some(id) = self.id(Column::OtherTime, Column::OtherSequence)? else { return Ok(None) };
         let direction = self.one_of(Column::OtherDirection, &Direction::ALL, Direction::as_str)?;
-        let diagnosis = self.one_of(Column::OtherCause, &Cause::ALL, Cause::as_str)?.map(|cause| {
-            let same = own.filter(|own| own.cause == cause);
-            let confidence = same.map_or(Confidence::Possible, |own| own.confidence);
-            Arc::new(Diagnosis { cause, confidence, evidence: Vec::new() })
-        });
+        let cause = self.one_of(Column::OtherCause, &Cause::ALL, Cause::as_str)?;
+        let direction = direction.ok_or(RowError::Missing("counterpart_direction"))?;
+        let other = FourTuple { local: tuple.peer, peer: tuple.local };
         Ok(Some(ResetEvent {
-            time: id.time(),
-            sequence: id.sequence(),
-            direction: direction.ok_or(RowError::Missing("counterpart_direction"))?,
             reason: self.reason(Column::OtherReason)?,
             state: self.one_of(Column::OtherState, &TcpState::ALL, TcpState::as_str)?,
-            tuple: FourTuple { local: tuple.peer, peer: tuple.local },
             netns: self.number(Column::OtherNetns)?,
             errno: self.one_of(Column::OtherErrno, &Errno::ALL, Errno::as_str)?,
             process: self.process(Column::OtherProcess)?,
             owner_from: self.owner_from(Column::OtherOwnerFrom)?,
-            connection: None,
-            gone: None,
-            trigger: None,
-            rst: None,
-            netfilter_hook: None,
-            socket: None,
-            acting: None,
-            actor: None,
-            other_holders: Vec::new(),
-            exit: None,
-            cgroup_id: None,
-            cgroup: None,
-            workload: None,
-            counterpart: None,
-            incident: None,
-            diagnosis,
+            diagnosis: cause.map(|cause| Arc::new(Diagnosis::of_counterpart(cause, own))),
+            ..ResetEvent::bare(id.time(), id.sequence(), direction, other)
         }))
     }
 }

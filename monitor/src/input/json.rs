@@ -247,43 +247,21 @@ fn segment(field: &Field<'_>) -> Read<Segment> {
     })
 }
 
-/// What is written of the other end's event. Its confidence is not: it is that of the event itself where both have the
-/// same cause, and the lowest otherwise.
+/// What is written of the other end's event.
 fn counterpart(field: &Field<'_>, tuple: FourTuple, own: Option<&Diagnosis>) -> Read<ResetEvent> {
     let id: EventId = field.object()?.get("id").parsed("an id of 20 hexadecimal digits")?;
     let cause = field.get("cause").map(cause)?;
-    let diagnosis = cause.map(|cause| {
-        let same = own.filter(|own| own.cause == cause);
-        let confidence = same.map_or(Confidence::Possible, |own| own.confidence);
-        Arc::new(Diagnosis { cause, confidence, evidence: Vec::new() })
-    });
+    let direction = field.get("direction").one_of(&Direction::ALL, Direction::as_str)?;
+    let other = FourTuple { local: tuple.peer, peer: tuple.local };
     Ok(ResetEvent {
-        time: id.time(),
-        sequence: id.sequence(),
-        direction: field.get("direction").one_of(&Direction::ALL, Direction::as_str)?,
         reason: field.get("kernel_reason").map(reason)?,
         state: field.get("state").map(state)?,
-        tuple: FourTuple { local: tuple.peer, peer: tuple.local },
         netns: field.get("netns").map(Field::number)?,
         errno: field.get("errno").map(errno)?,
         process: field.get("process").map(process)?,
         owner_from: field.get("owner_from").map(owner_from)?.unwrap_or(OwnerFrom::None),
-        connection: None,
-        gone: None,
-        trigger: None,
-        rst: None,
-        netfilter_hook: None,
-        socket: None,
-        acting: None,
-        actor: None,
-        other_holders: Vec::new(),
-        exit: None,
-        cgroup_id: None,
-        cgroup: None,
-        workload: None,
-        counterpart: None,
-        incident: None,
-        diagnosis,
+        diagnosis: cause.map(|cause| Arc::new(Diagnosis::of_counterpart(cause, own))),
+        ..ResetEvent::bare(id.time(), id.sequence(), direction, other)
     })
 }
 

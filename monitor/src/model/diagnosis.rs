@@ -22,6 +22,16 @@ pub struct Diagnosis {
     pub evidence: Vec<Evidence>,
 }
 
+impl Diagnosis {
+    /// That of the other end's event, of which only the cause is written. Its confidence is that of the event itself where
+    /// both have the same cause, and the lowest otherwise.
+    pub fn of_counterpart(cause: Cause, own: Option<&Self>) -> Self {
+        let same = own.filter(|own| own.cause == cause);
+        let confidence = same.map_or(Confidence::Possible, |own| own.confidence);
+        Self { cause, confidence, evidence: Vec::new() }
+    }
+}
+
 /// One fact, with its measured numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
